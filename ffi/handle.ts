@@ -1,0 +1,136 @@
+import { release } from "./open.ts";
+
+/** The native side's name of an object; only `ffi/` reads it. */
+export const raw: unique symbol = Symbol("raw");
+
+/**
+ * Something that lives on the native side until it is freed: a tensor or a generator.
+ *
+ * A handle made inside a {@linkcode scope} is freed when the scope ends, unless the scope returns it.
+ */
+export abstract class Handle implements Disposable {
+  /** 0 once it is freed. */
+  [raw]: number;
+  /** What pack.ts writes it as. */
+  abstract get kind(): "tensor" | "generator";
+  /** Dtype, shape and device, for errors; does not throw. */
+  abstract describe(): string;
+
+  /** @param value the native side's name, fresh from a result: this object owns it. */
+  constructor(value: number) {
+    this[raw] = value;
+    made++;
+    if (depth > 0) arena[top++] = this;
+    else net.register(this, value, this);
+  }
+
+  /** Whether it was not freed yet. */
+  get alive(): boolean {
+    return this[raw] !== 0;
+  }
+
+  /** Frees it now. Freeing twice does nothing. */
+  dispose(): void {
+    if (this[raw] === 0) return;
+    net.unregister(this);
+    pending[0] = this[raw];
+    this[raw] = 0;
+    freed++;
+    release(pending, 1);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+let made = 0;
+let freed = 0;
+let lost = 0;
+
+/** Handles of this isolate that are alive now. */
+export function live(): number {
+  return made - freed;
+}
+
+/** Handles of this isolate that nothing freed and the garbage collector found: each one is a bug in the program. */
+export function leaked(): number {
+  return lost;
+}
+
+// A net that reports, never the mechanism: it holds only what was made or carried out of every scope.
+const net = new FinalizationRegistry<number>((value) => {
+  lost++;
+  freed++;
+  pending[0] = value;
+  release(pending, 1);
+});
+
+// One stack of handles for all open scopes; a scope is the part above where it began.
+const arena: (Handle | undefined)[] = [];
+let top = 0;
+let depth = 0;
+let pending: number[] = [];
+
+/**
+ * Runs `body` and frees every handle made inside but those that it returns, also inside arrays, records and maps.
+ *
+ * Synchronous: across an `await` a tensor is held by an owner. What an inner scope returns belongs to the outer one.
+ */
+export function scope<T>(body: () => T): T {
+  const start = top;
+  depth++;
+  try {
+    const result = body();
+    if (result instanceof Promise) throw new TypeError("scope is synchronous: its body returned a promise");
+    close(start, result);
+    return result;
+  } catch (error) {
+    close(start, undefined);
+    throw error;
+  }
+}
+
+/** Carries a handle out of every open scope: from now on its owner frees it. */
+export function keep<T extends Handle>(handle: T): T {
+  for (let i = top - 1; i >= 0; i--) {
+    if (arena[i] !== handle) continue;
+    arena[i] = undefined;
+    net.register(handle, handle[raw], handle);
+    break;
+  }
+  return handle;
+}
+
+function close(start: number, result: unknown): void {
+  depth--;
+  const kept = new Set<Handle>();
+  collect(result, kept);
+  let count = 0;
+  let end = start;
+  for (let i = start; i < top; i++) {
+    const handle = arena[i];
+    arena[i] = undefined;
+    if (handle === undefined || handle[raw] === 0) continue;
+    if (kept.has(handle)) {
+      if (depth > 0) arena[end++] = handle;
+      else net.register(handle, handle[raw], handle);
+      continue;
+    }
+    pending[count++] = handle[raw];
+    handle[raw] = 0;
+  }
+  top = end;
+  freed += count;
+  if (count > 0) release(pending, count);
+  if (pending.length > 65536) pending = [];
+}
+
+/** The handles that a value holds: itself, or in arrays, maps, and plain records. */
+function collect(value: unknown, into: Set<Handle>): void {
+  if (typeof value !== "object" || value === null) return;
+  if (value instanceof Handle) into.add(value);
+  else if (Array.isArray(value)) { for (const item of value) collect(item, into); }
+  else if (value instanceof Map) { for (const item of value.values()) collect(item, into); }
+  else if (Object.getPrototypeOf(value) === Object.prototype) collect(Object.values(value), into);
+}

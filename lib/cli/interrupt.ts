@@ -1,0 +1,45 @@
+/** What stopped the program from outside, and what it tells the work. */
+export interface Interruption extends Disposable {
+  /** Aborted at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** 130 after SIGINT, 143 after SIGTERM, undefined while there was none. */
+  exitCode(): number | undefined;
+}
+
+/** Options of {@linkcode interruptible}. */
+export interface InterruptOptions {
+  /** Called at the first signal, to say that the work is going to end. */
+  onFirst?: () => void;
+  /**
+   * Called once when the listeners stand: makes the second signal end the process even while a native call blocks.
+   * (A native handler must be installed after Deno's.)
+   */
+  armSecondSignal?: () => void;
+}
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Listens to SIGINT and SIGTERM until disposed: the first asks the work to end by aborting a signal, the second ends
+ * the process at once.
+ */
+export function interruptible({ onFirst, armSecondSignal }: InterruptOptions = {}): Interruption {
+  const controller = new AbortController();
+  let code: number | undefined;
+  const listeners = Object.entries(exitCodes).map(([name, exitCode]) => {
+    const listener = () => {
+      if (code !== undefined) Deno.exit(exitCode);
+      code = exitCode;
+      onFirst?.();
+      controller.abort(new DOMException(`stopped by ${name}`, "AbortError"));
+    };
+    Deno.addSignalListener(name as Deno.Signal, listener);
+    return () => Deno.removeSignalListener(name as Deno.Signal, listener);
+  });
+  armSecondSignal?.();
+  return {
+    signal: controller.signal,
+    exitCode: () => code,
+    [Symbol.dispose]: () => listeners.forEach((remove) => remove()),
+  };
+}

@@ -1,0 +1,27 @@
+import { fromFileUrl, resolve } from "@std/path";
+import * as z from "zod";
+import type { Schema } from "../base/mod.ts";
+
+/** Read at once: what a command may not read, the environment among it, is given up before options are looked at. */
+const start = startFolder();
+
+/**
+ * The folder that relative paths of the user start from. `deno task` runs in the root of the clone and says in
+ * `INIT_CWD` where it was called; anywhere else that variable is some other program's (npx sets it too) and says nothing.
+ */
+function startFolder(): string {
+  const root = import.meta.url.startsWith("file:") ? fromFileUrl(new URL("../..", import.meta.url)) : "";
+  const here = Deno.cwd();
+  return resolve(here) === resolve(root) ? Deno.env.get("INIT_CWD") ?? here : here;
+}
+
+/** The absolute path that the user means. */
+export function userPath(path: string): string {
+  return resolve(start, path);
+}
+
+/** An option that is the path of a file or folder; its value is absolute. */
+export function pathOption(kind: "file" | "folder", description: string): Schema<string> & z.ZodType<string> {
+  return z.string().min(1).meta({ description, placeholder: kind === "file" ? "FILE" : "DIR", complete: kind })
+    .transform(userPath);
+}

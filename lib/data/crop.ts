@@ -1,0 +1,64 @@
+import { epochKey, uniform } from "./random.ts";
+import type { Rgb } from "./resample.ts";
+
+/** How a training image is cut out of a picture. */
+export interface CropOptions {
+  /** Side of the square that is cut out, in pixels. */
+  size: number;
+  /** Where: in the middle, or anywhere. */
+  crop: "center" | "random";
+  /** Whether every other image, by chance, is mirrored left to right. */
+  flip: boolean;
+}
+
+/** Which square: its corner, and whether it is mirrored. */
+export interface Cut {
+  left: number;
+  top: number;
+  flip: boolean;
+}
+
+/**
+ * The square for an item in an epoch: a function of (seed, epoch, index) and the options alone, whoever asks.
+ *
+ * @param picture both of its sides at least `size`
+ * @param place the item's index and the epoch
+ */
+export function chooseCut(
+  { width, height }: { width: number; height: number },
+  { size, crop, flip }: CropOptions,
+  { seed, epoch, index }: { seed: number; epoch: number; index: number },
+): Cut {
+  const key = epochKey(seed, epoch, 1);
+  const along = (room: number, draw: number) =>
+    Math.floor(crop === "center" ? room / 2 : uniform(key, index, draw) * (room + 1));
+  return {
+    left: along(width - size, 0),
+    top: along(height - size, 1),
+    flip: flip && uniform(key, index, 2) < 0.5,
+  };
+}
+
+/** Writes the square of a picture to `target` from `offset`: size × size × 3 bytes, rows from the top. */
+export function writeCut(
+  target: Uint8Array,
+  offset: number,
+  picture: Rgb,
+  { left, top, flip }: Cut,
+  size: number,
+): void {
+  for (let y = 0; y < size; y++) {
+    const start = ((top + y) * picture.width + left) * 3;
+    const row = picture.data.subarray(start, start + size * 3);
+    if (flip) writeMirrored(target, offset + y * size * 3, row);
+    else target.set(row, offset + y * size * 3);
+  }
+}
+
+function writeMirrored(target: Uint8Array, offset: number, row: Uint8ClampedArray): void {
+  for (let from = row.length - 3; from >= 0; from -= 3, offset += 3) {
+    target[offset] = row[from]!;
+    target[offset + 1] = row[from + 1]!;
+    target[offset + 2] = row[from + 2]!;
+  }
+}

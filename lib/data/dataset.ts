@@ -1,0 +1,49 @@
+import { sha256 } from "../base/mod.ts";
+
+/** One picture of a data set: where it lies and what is known of it. Plain data, for Workers and JSON. */
+export interface Item {
+  /** Names the picture within its set, the same on every machine: a path relative to the set's folder, with slashes. */
+  key: string;
+  /** The file, absolute. */
+  path: string;
+  /** Index into the set's classes. */
+  label?: number;
+  /** What is to be seen, in words. */
+  caption?: string;
+}
+
+/** A data set: plain data that can be sent to Workers. */
+export interface Dataset<I extends Item = Item> {
+  /** What to call it in a log: the folder's name, "emoji". */
+  name: string;
+  /** Names of the classes that the labels count; empty when there are none. */
+  classes: string[];
+  /** The items to train on, in file order. */
+  train: I[];
+  /** The items kept out of training, in file order; may be empty in a small set. */
+  validation: I[];
+}
+
+/**
+ * Items → train and validation. An item goes by the hash of its group alone, so that it stays where it is when others
+ * are added, and items of one group stay together.
+ *
+ * @param share about which share goes to validation, of 0 … 1
+ * @param group what an item is split by, its key for instance
+ */
+export function splitByHash<I extends Item>(
+  items: Iterable<I>,
+  share: number,
+  group: (item: I) => string,
+): { train: I[]; validation: I[] } {
+  const { train = [], validation = [] } = Object.groupBy(
+    items,
+    (item) => hashShare(group(item)) < share ? "validation" : "train",
+  );
+  return { train, validation };
+}
+
+/** A number of [0, 1) that depends on the text alone: the first 32 bits of its SHA-256. */
+function hashShare(text: string): number {
+  return parseInt(sha256(text).slice(0, 8), 16) / 2 ** 32;
+}

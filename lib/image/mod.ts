@@ -1,0 +1,5 @@
+/** Pictures in and out: decoding, PNG with texts, grids, plots, resizing. @module */
+export { composite, MAX_PIXELS, type Picture } from "./picture.ts";
+export { decodeImage } from "./decode.ts";
+export { encodePng } from "./png.ts";
+export { readPngText } from "./png_text.ts";

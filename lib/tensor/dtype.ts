@@ -1,0 +1,78 @@
+import { LatentError, nearest } from "../base/mod.ts";
+
+// c10::ScalarType's numbers and the bytes of one element.
+const table = {
+  uint8: [0, 1],
+  int8: [1, 1],
+  int16: [2, 2],
+  int32: [3, 4],
+  int64: [4, 8],
+  float16: [5, 2],
+  float32: [6, 4],
+  float64: [7, 8],
+  complex64: [9, 8],
+  complex128: [10, 16],
+  bool: [11, 1],
+  bfloat16: [15, 2],
+  float8_e5m2: [23, 1],
+  float8_e4m3fn: [24, 1],
+  float8_e5m2fnuz: [25, 1],
+  float8_e4m3fnuz: [26, 1],
+  uint16: [27, 2],
+  uint32: [28, 4],
+  uint64: [29, 8],
+  float8_e8m0fnu: [44, 1],
+} as const;
+
+/** An element type, named as PyTorch's. */
+export type DType = keyof typeof table;
+
+/** Where a tensor lives: `cpu`, `cuda`, `cuda:1`, or what libtorch has besides. */
+export type Device = string;
+
+/** How a tensor is stored: dense, or one of libtorch's sparse forms. */
+export type Layout = "strided" | "sparse_coo" | "mkldnn";
+
+/** The order of the dimensions in memory. */
+export type MemoryFormat = "contiguous" | "preserve" | "channels_last" | "channels_last_3d";
+
+const names = new Map<number, DType>(Object.entries(table).map(([name, [number]]) => [number, name as DType]));
+
+/** libtorch's number of a dtype; null and undefined stay. @throws LatentError `tensor.dtype` for an unknown name */
+export function dtypeNumber(dtype: DType): number;
+export function dtypeNumber(dtype: DType | null | undefined): number | null | undefined;
+export function dtypeNumber(dtype: DType | null | undefined): number | null | undefined {
+  if (dtype === null || dtype === undefined) return dtype;
+  const row = Object.hasOwn(table, dtype) ? table[dtype] : undefined;
+  if (row === undefined) {
+    const near = nearest(dtype, Object.keys(table));
+    throw new LatentError("tensor.dtype", {
+      what: `There is no dtype "${dtype}"`,
+      wanted: Object.keys(table).join(", "),
+      ...(near === undefined ? {} : { mend: `Did you mean "${near}"?` }),
+    });
+  }
+  return row[0];
+}
+
+/** The dtype of libtorch's number. */
+export function dtypeName(number: number): DType {
+  const name = names.get(number);
+  if (name === undefined) throw new LatentError("tensor.dtype", { what: `libtorch's dtype number ${number} has no name here` });
+  return name;
+}
+
+/** Bytes of one element. */
+export function elementBytes(dtype: DType): number {
+  return table[dtype][1];
+}
+
+/** c10::Layout's number. */
+export function layoutNumber(layout: Layout | null | undefined): number | null | undefined {
+  return layout && { strided: 0, sparse_coo: 1, mkldnn: 2 }[layout];
+}
+
+/** c10::MemoryFormat's number. */
+export function formatNumber(format: MemoryFormat | null | undefined): number | null | undefined {
+  return format && { contiguous: 0, preserve: 1, channels_last: 2, channels_last_3d: 3 }[format];
+}

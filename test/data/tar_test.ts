@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { LatentError } from "../../lib/base/mod.ts";
+import { untar } from "../../lib/data/tar.ts";
+
+interface Fields {
+  type?: string;
+  prefix?: string;
+  size?: string;
+}
+
+/** An entry of a ustar archive. */
+function entry(path: string, content: string, { type = "0", prefix = "", size }: Fields = {}): Uint8Array {
+  const block = new Uint8Array(512 + Math.ceil(content.length / 512) * 512);
+  const put = (text: string, at: number) => block.set(new TextEncoder().encode(text), at);
+  put(path, 0);
+  put(size ?? content.length.toString(8).padStart(11, "0"), 124);
+  put(type, 156);
+  put("ustar", 257);
+  put(prefix, 345);
+  put(content, 512);
+  return block;
+}
+
+function read(...entries: Uint8Array[]): [string, string][] {
+  const archive = gzipSync(new Uint8Array(entries.flatMap((bytes) => [...bytes])));
+  return Array.from(untar(archive, "x.tgz"), ({ path, content }) => [path, new TextDecoder().decode(content)]);
+}
+
+Deno.test("ordinary files are read, folders, links and extensions passed over", () => {
+  const files = read(
+    entry("package/", "", { type: "5" }),
+    entry("pax", "27 path=package/other.txt\n", { type: "x" }),
+    entry("package/a.txt", "a".repeat(513)),
+    entry("package/link", "", { type: "2" }),
+    entry("b.txt", "b", { prefix: "package/deep", type: "\0" }),
+    new Uint8Array(1024),
+  );
+  assert.deepEqual(files, [["package/a.txt", "a".repeat(513)], ["package/deep/b.txt", "b"]]);
+});
+
+for (
+  const [name, size] of [["longer than the archive", "00000010000"], ["no number", "x"], ["negative", "-1000"]] as const
+) {
+  Deno.test(`an entry whose size is ${name} is refused`, () => {
+    assert.throws(
+      () => read(entry("a.txt", "a", { size })),
+      (error) => error instanceof LatentError && error.code === "data.archive",
+    );
+  });
+}

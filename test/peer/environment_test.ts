@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { peer } from "./environment.ts";
+
+const TINY = { requirements: "# nothing\n" };
+
+Deno.test("two makers at once make one environment, and a second call finds it", async () => {
+  const cache = await Deno.makeTempDir();
+  const options = { ...TINY, cache: `${cache}/peers`, required: true };
+  const [a, b] = await Promise.all([peer(options), peer(options)]);
+  assert.equal(a?.python, b?.python);
+  const { mtime } = await Deno.stat(a!.python.replace("/bin/python", ""));
+  assert.deepEqual(await peer(options), a);
+  assert.deepEqual((await Deno.stat(a!.python.replace("/bin/python", ""))).mtime, mtime);
+  const { success } = await new Deno.Command(a!.python, { args: ["-I", "-c", "pass"] }).output();
+  assert.ok(success);
+  await Deno.remove(cache, { recursive: true });
+});
+
+Deno.test("what an interrupted maker left is made anew", async () => {
+  const cache = await Deno.makeTempDir();
+  const options = { ...TINY, cache, required: true };
+  const folder = (await peer(options))!.python.replace("/bin/python", "");
+  await Deno.rename(folder, `${folder}.part`);
+  await Deno.remove(`${folder}.part/bin`, { recursive: true });
+  assert.ok((await Deno.stat((await peer(options))!.python)).isFile);
+  await assert.rejects(Deno.stat(`${folder}.part`), Deno.errors.NotFound);
+  await Deno.remove(cache, { recursive: true });
+});
+
+const failures = [
+  ["no Python", { python: "/no/python3" }, "/no/python3"],
+  ["a package that is not there", { requirements: "./no-such-folder\n" }, "pip"],
+] as const;
+
+for (const [name, options, named] of failures) {
+  Deno.test(`${name}: no peer, or an error where peers are required, and no environment`, async () => {
+    const cache = await Deno.makeTempDir();
+    const told: string[] = [];
+    const { error } = console;
+    console.error = (text: string) => void told.push(text);
+    try {
+      assert.equal(await peer({ ...TINY, ...options, cache, required: false }), undefined);
+    } finally {
+      console.error = error;
+    }
+    assert.match(told.join("\n"), /tests against live peers are ignored/);
+    assert.ok(told.join("\n").includes(named));
+    const required = peer({ ...TINY, ...options, cache, required: true });
+    await assert.rejects(required, { code: "peer.environment", message: /needs|need python3/ });
+    for await (const { name } of Deno.readDir(cache)) assert.match(name, /\.(part|lock)$/);
+    await Deno.remove(cache, { recursive: true });
+  });
+}
