@@ -101,7 +101,7 @@ const words: Deno.lint.Rule = {
         if (!isDeno(node.init) || node.id.type !== "ObjectPattern") return;
         for (const property of node.id.properties) if (property.type === "Property") named(property, property.key);
       },
-      Literal: (node) => node.value === "pointer" && report(node, '"pointer"'),
+      Literal: (node) => /^pointer$/.test(String(node.value)) && report(node, '"pointer"'),
     };
   },
 };

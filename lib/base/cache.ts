@@ -29,9 +29,9 @@ export function privateFolder(...parts: [string, ...string[]]): string {
   return path;
 }
 
-/** Writes a small text file under a temporary name (`PATH.tmp`), synced, and renames it: readers see the old or the new. */
+/** Writes a small text file under a temporary name, synced, and renames it: readers see the old one or the new one whole. */
 export function replaceTextFile(path: string, text: string): void {
-  const temporary = `${path}.tmp`;
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   {
     using file = Deno.openSync(temporary, { write: true, create: true, truncate: true, mode: 0o600 });
     const bytes = new TextEncoder().encode(text);

@@ -45,7 +45,7 @@ function times(event: WorkProgress, { elapsedMs, from }: Pace): string {
   const extra = Object.entries(fields).map(([key, value]) =>
     `${key}=${typeof value === "number" ? short(value) : value}`
   );
-  return `[${[clock(elapsedMs / 1000) + left, speed(rate, unit), ...extra].join(", ")}]`;
+  return `[${[clock(elapsedMs / 1000) + left, ...unit === "s" ? [] : [speed(rate, unit)], ...extra].join(", ")}]`;
 }
 
 function speed(rate: number, unit: string): string {

@@ -6,24 +6,15 @@ export interface Interruption extends Disposable {
   exitCode(): number | undefined;
 }
 
-/** Options of {@linkcode interruptible}. */
-export interface InterruptOptions {
-  /** Called at the first signal, to say that the work is going to end. */
-  onFirst?: () => void;
-  /**
-   * Called once when the listeners stand: makes the second signal end the process even while a native call blocks.
-   * (A native handler must be installed after Deno's.)
-   */
-  armSecondSignal?: () => void;
-}
-
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
  * Listens to SIGINT and SIGTERM until disposed: the first asks the work to end by aborting a signal, the second ends
- * the process at once.
+ * the process at once. (While a native call blocks no listener of Deno's runs: see `armSignals` of `ffi/`.)
+ *
+ * @param onFirst called at the first signal, to say that the work is going to end
  */
-export function interruptible({ onFirst, armSecondSignal }: InterruptOptions = {}): Interruption {
+export function interruptible(onFirst?: () => void): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
   const listeners = Object.entries(exitCodes).map(([name, exitCode]) => {
@@ -36,7 +27,6 @@ export function interruptible({ onFirst, armSecondSignal }: InterruptOptions = {
     Deno.addSignalListener(name as Deno.Signal, listener);
     return () => Deno.removeSignalListener(name as Deno.Signal, listener);
   });
-  armSecondSignal?.();
   return {
     signal: controller.signal,
     exitCode: () => code,

@@ -1,21 +1,24 @@
+import { armSignals } from "../../ffi/mod.ts";
 import { LatentError } from "../base/mod.ts";
 import type { Command, Context } from "./command.ts";
 import { commands as allCommands } from "./commands.ts";
 import { failure } from "./failure.ts";
 import { help, overview } from "./help.ts";
-import { interruptible, type InterruptOptions } from "./interrupt.ts";
+import { interruptible } from "./interrupt.ts";
 import { meant } from "./meant.ts";
 import { type Output, processOutput } from "./output.ts";
 import { keepOnly } from "./permissions.ts";
 import { show } from "./progress.ts";
 import { type Typed, typed } from "./typed.ts";
 
-/** Options of {@linkcode main}: what a test or the native part puts in. */
-export interface MainOptions extends Pick<InterruptOptions, "armSecondSignal"> {
+/** What {@linkcode main} works with; a test puts in its own. */
+export interface MainOptions {
   /** The table of commands. */
   commands?: readonly Command[];
   /** Where to write. */
   output?: Output;
+  /** Makes the second signal end the process even while a native call blocks; called before a command that computes. */
+  armSecondSignal?: () => void;
 }
 
 /**
@@ -36,22 +39,23 @@ export async function main(args: readonly string[], options: MainOptions = {}): 
 }
 
 async function run(args: readonly string[], options: MainOptions & { output: Output }): Promise<number> {
-  const { commands = allCommands, output } = options;
+  const { commands = allCommands, output, armSecondSignal = armSignals } = options;
   // `deno task latent` puts this flag first; it is nobody's to type and no help names it
   const setupFirst = args[0] === "--setup-first";
   const call = typed(setupFirst ? args.slice(1) : args, commands);
   if (call.command === undefined) return listCommands(call, commands, output);
   if (call.help) return (output.out(help(call.command)), 0);
 
-  using interruption = interruptible({
-    ...options,
-    onFirst: () => output.err("\nlatent: stopping as soon as nothing gets lost; once more to stop at once\n"),
+  using interruption = interruptible(() => {
+    output.err("\nlatent: stopping as soon as nothing gets lost; once more to stop at once\n");
   });
   const context = { signal: interruption.signal, commands };
   try {
     if (setupFirst && call.command.computes) await setUp(context, output);
     await keepOnly(call.command.permissions);
-    const failed = await perform(call.command, await meant(call.command, call), context, output, call.json);
+    const meaning = await meant(call.command, call);
+    if (call.command.computes) armSecondSignal();
+    const failed = await perform(call.command, meaning, context, output, call.json);
     return interruption.exitCode() ?? (failed ? 1 : 0);
   } catch (error) {
     const stopped = interruption.exitCode();

@@ -65,10 +65,12 @@ function progressLine(output: Output, now: () => number) {
     last = event;
     if (now() - shownAt >= every) write(event);
   };
-  /** Makes room for a sentence; the line comes back with the next event. */
+  /** Makes room for a sentence. What is complete stays; else the line comes back with the next event. */
   const clear = () => {
+    if (last !== undefined && last.done === last.total) return end();
     if (shown !== undefined && terminal) output.err("\r\x1b[K");
-    [shown, shownAt] = [undefined, terminal ? -Infinity : shownAt];
+    last = shown = undefined;
+    if (terminal) shownAt = -Infinity;
   };
   return { draw, clear, end };
 }

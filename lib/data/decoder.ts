@@ -19,6 +19,7 @@ interface Thread {
 
 /** Starts `workers` workers, to be ended by `close`. A picture is decoded by the one that has least to do. */
 export function startDecoder(workers: number, options: ReadOptions): Decoder {
+  const { resize, filter, background, maxFileBytes } = options; // and nothing else: it must be cloneable
   let nextId = 0;
   let closed: { reason: unknown } | undefined;
   const threads = Array.from({ length: workers }, () => startThread(close));
@@ -30,7 +31,7 @@ export function startDecoder(workers: number, options: ReadOptions): Decoder {
     answer.promise.catch(() => {}); // an answer that nobody came to wait for is no error
     const { worker, waiting } = threads.reduce((a, b) => b.waiting.size < a.waiting.size ? b : a);
     waiting.set(id, answer);
-    worker.postMessage({ id, path, options } satisfies Job);
+    worker.postMessage({ id, path, options: { resize, filter, background, maxFileBytes } } satisfies Job);
     return answer.promise;
   }
 

@@ -35,6 +35,7 @@ export interface FetchEmojiOptions {
   folder?: string;
   /** A folder that holds both packages as `npm pack` makes them, for machines that reach no registry. */
   from?: string;
+  /** Ends npm, and the fetching with the signal's reason. */
   signal?: AbortSignal;
 }
 

@@ -97,7 +97,8 @@ export async function* loader<I extends Item>(
       continue;
     }
     const cut = chooseCut(found, options, { seed, epoch, index });
-    writeCut(batch.images, batch.items.push(item) * imageBytes - imageBytes, found, cut, size);
+    writeCut(batch.images, batch.items.length * imageBytes, found, cut, size);
+    batch.items.push(item);
     if (batch.items.length < batchSize) continue;
     const whole = batch;
     batch = emptyBatch(batchSize * imageBytes, whole.position);
@@ -115,19 +116,20 @@ interface Sample extends Place {
   found: Rgb | Unreadable;
 }
 
-/** The stream of samples from the position on; twice a batch of them is asked for ahead. */
+/** The stream of samples from the position on. So many are asked for ahead that no worker idles while a step is made. */
 async function* samples(items: readonly Item[], options: Settled): AsyncGenerator<Sample, void, undefined> {
-  const { order, batchSize, seed, signal } = options;
+  const { order, batchSize, workers, seed, signal } = options;
   signal?.throwIfAborted();
   const n = items.length;
   const end = order === "file" ? n : Infinity;
+  const depth = Math.max(2 * batchSize, 8 * workers);
   const cache = pictureCache(items, options);
   const abort = () => cache.close(signal?.reason);
   signal?.addEventListener("abort", abort);
   const ahead: (Place & { picture: Promise<Rgb | Unreadable> })[] = [];
   try {
     for (let position = options.position, asked = position; position < end; position++) {
-      for (; asked < Math.min(end, position + 2 * batchSize); asked++) {
+      for (; asked < Math.min(end, position + depth); asked++) {
         const place = order === "file" ? filePlace(asked, n) : shuffledPlace(asked, n, seed);
         ahead.push({ ...place, picture: cache.get(place.index) });
       }
@@ -141,32 +143,23 @@ async function* samples(items: readonly Item[], options: Settled): AsyncGenerato
   }
 }
 
-function check(n: number, { batchSize, size, resize, seed, position, workers }: Settled): void {
+function check(n: number, options: Settled): void {
   if (n === 0) {
     throw new LatentError("data.empty", {
       what: "there is nothing to load: the list of items is empty",
       mend: "A small set may have no validation items; take a larger share, or none.",
     });
   }
-  const wrong = Object.entries(
-    {
-      batchSize: [batchSize, 1],
-      size: [size, 1],
-      resize: [resize, size],
-      seed: [seed, 0],
-      position: [position, 0],
-      workers: [workers, 1],
-    } as const,
-  )
-    .filter(([, [value, least]]) => !(Number.isSafeInteger(value) && value >= least));
+  const least = { batchSize: 1, size: 1, resize: options.size, seed: 0, position: 0, workers: 1 };
+  const wrong = Object.entries(least).flatMap(([name, limit]) => {
+    const found = options[name as keyof typeof least];
+    const right = Number.isSafeInteger(found) && found >= limit;
+    return right ? [] : [{ name, found: `${found}`, wanted: `an integer of at least ${limit}` }];
+  });
   if (wrong.length === 0) return;
   throw new LatentError("config.loader", {
     what: "the loader can't work with these options",
-    differences: wrong.map(([name, [value, least]]) => ({
-      name,
-      found: `${value}`,
-      wanted: `an integer of at least ${least}`,
-    })),
+    differences: wrong,
   });
 }
 

@@ -107,7 +107,8 @@ export function formatHeader(
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
   head.set(text, LENGTH_BYTES);
   headerLength(head, head.length, path);
-  return { head, header: parseHeader(head.subarray(LENGTH_BYTES), head.length + begin, path) }; // never write what would be refused
+  // Read back, so that what would be refused is never written.
+  return { head, header: parseHeader(head.subarray(LENGTH_BYTES), head.length + begin, path) };
 }
 
 function inFileOrder([a, left]: [string, TensorLayout], [b, right]: [string, TensorLayout]): number {

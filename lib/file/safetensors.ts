@@ -13,10 +13,10 @@ import {
 import type { FileLayer, ReadableFile } from "./layer.ts";
 import { quote } from "./scanner.ts";
 
-/** A tensor to write; `bytes` is called when its turn comes, so that no two need to be in memory at once. */
+/** A tensor to write. Its elements are asked for when its turn comes, so that no copy of all of them is ever made. */
 export interface TensorSource extends TensorLayout {
-  /** The elements in row-major order, little-endian. */
-  bytes(): Uint8Array;
+  /** The elements in row-major order, little-endian, in pieces; each is used up before the next is asked for. */
+  chunks(): Iterable<Uint8Array>;
 }
 
 /** An open safetensors file: its header is read and checked, its tensors are read when they are asked for. */
@@ -99,9 +99,12 @@ export function writeData(
   write: (bytes: Uint8Array) => void,
 ): void {
   for (const { name, bytes } of header.entries) {
-    const data = tensors.get(name)!.bytes();
-    if (data.length !== bytes) throw wrongLength(name, data.length, bytes);
-    write(data);
+    let written = 0;
+    for (const chunk of tensors.get(name)!.chunks()) {
+      write(chunk);
+      written += chunk.length;
+    }
+    if (written !== bytes) throw wrongLength(name, written, bytes);
   }
 }
 

@@ -55,9 +55,9 @@ export function writeState(path: string, state: RunState, options: AtomicOptions
   const hash = createHash("sha256").update(head);
   writeAtomic(path, (file) => {
     file.write(head);
-    writeData(header, state.tensors, (bytes) => {
-      hash.update(bytes);
-      file.write(bytes);
+    writeData(header, state.tensors, (chunk) => {
+      hash.update(chunk);
+      file.write(chunk);
     });
     file.writeAt(new TextEncoder().encode(hash.digest("hex")), HASH_OFFSET);
   }, options);

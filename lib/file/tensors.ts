@@ -1,5 +1,6 @@
+import { readBytes } from "../../ffi/mod.ts";
 import { LatentError } from "../base/mod.ts";
-import { type Device, type DType, fromFile, noGrad, scope, type Tensor } from "../tensor/mod.ts";
+import { type Device, type DType, elementBytes, fromFile, noGrad, scope, type Tensor } from "../tensor/mod.ts";
 import type { SafeDtype } from "./dtype.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { quote } from "./scanner.ts";
@@ -29,6 +30,8 @@ const TO_TENSOR: Partial<Record<SafeDtype, DType>> = {
 };
 const FROM_TENSOR = new Map(Object.entries(TO_TENSOR).map(([safe, dtype]) => [dtype, safe as SafeDtype]));
 
+const CHUNK_BYTES = 4 << 20;
+
 /** Options of {@linkcode loadTensor}. */
 export interface LoadOptions {
   /** Where the tensors go. @default {"cpu"} */
@@ -50,7 +53,10 @@ export function loadTensor(file: SafetensorsFile, name: string, options: LoadOpt
   const { dtype: safe, shape, offset } = file.entry(name);
   const dtype = TO_TENSOR[safe];
   if (dtype === undefined) throw unloadable(file.path, name, safe);
-  return scope(() => fromFile(file.path, { offset, dtype, shape, mapped }).to({ device }));
+  return scope(() => {
+    if (dtype !== "bool") return fromFile(file.path, { offset, dtype, shape, mapped }).to({ device });
+    return fromFile(file.path, { offset, dtype: "uint8", shape }).ne(0).to({ device }); // C++ wants 0 and 1 in a bool
+  });
 }
 
 /** All tensors of a file by name, as {@linkcode loadTensor} gives them; when one fails, none is left. */
@@ -59,8 +65,8 @@ export function loadTensors(file: SafetensorsFile, options: LoadOptions = {}): M
 }
 
 /**
- * Tensors as they are to be written: each is copied to the CPU and to row-major order when its turn comes. They must
- * live until then.
+ * Tensors as they are to be written: each goes to the CPU and to row-major order (a copy only where it is not so) when
+ * its turn comes. They must live until then.
  *
  * @throws LatentError `file.dtype` for elements that the format has no type for
  */
@@ -72,7 +78,19 @@ function source(name: string, tensor: Tensor): StateTensor {
   const { dtype, shape } = tensor;
   const safe = FROM_TENSOR.get(dtype);
   if (safe === undefined) throw unwritable(name, dtype);
-  return { dtype: safe, shape, bytes: () => tensor.bytes(), finite: () => isFinite(tensor) };
+  return { dtype: safe, shape, chunks: () => chunks(tensor), finite: () => isFinite(tensor) };
+}
+
+function* chunks(tensor: Tensor): Generator<Uint8Array> {
+  using moved = tensor.to({ device: "cpu" });
+  using row = moved.contiguous();
+  const bytes = tensor.numel * elementBytes(tensor.dtype);
+  const buffer = new Uint8Array(Math.min(bytes, CHUNK_BYTES));
+  for (let offset = 0; offset < bytes; offset += buffer.length) {
+    const chunk = buffer.subarray(0, bytes - offset);
+    readBytes(row, chunk, offset);
+    yield chunk;
+  }
 }
 
 /** By the largest magnitude, which is NaN where an element is: one pass and no copy, but for float8. */

@@ -11,7 +11,7 @@ export function explained(error: unknown, folder: string): unknown {
       cause: error,
     });
   }
-  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.ReadOnlyFilesystem) {
+  if (error instanceof Error && /Permission denied|Read-only file system|Not a directory/.test(error.message)) {
     return new LatentError("setup.folder", {
       what: `the cache folder ${folder} can't be written: ${error.message}`,
       mend: "Make it writable, or set XDG_CACHE_HOME to another folder.",

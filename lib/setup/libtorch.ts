@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { findLibtorch, inspect, type Libtorch, type Variant } from "../../ffi/mod.ts";
+import { findLibtorch, inspect, type Libtorch, type LocateOptions, type Variant } from "../../ffi/mod.ts";
 import { LatentError, privateFolder, recordIn, replaceTextFile, sha256File, type WorkEvent } from "../base/mod.ts";
 import { pipDownload } from "./pip.ts";
 import { describeTorch, isWantedOfNvidia, isWantedOfTorch, nvidiaRequirements } from "./torch_wheel.ts";
@@ -20,9 +20,9 @@ export interface LibtorchOptions {
   signal?: AbortSignal;
 }
 
-/** The wish for a variant, as {@linkcode findLibtorch} takes it. */
-export function wishedVariant({ variant = "auto" }: LibtorchOptions): { variant?: Variant } {
-  return variant === "auto" ? {} : { variant };
+/** The wishes as {@linkcode findLibtorch} takes them. */
+export function searchOptions({ variant = "auto", libtorch }: LibtorchOptions, cache: string): LocateOptions {
+  return { cache, ...(variant === "auto" ? {} : { variant }), ...(libtorch === undefined ? {} : { libtorch }) };
 }
 
 /**
@@ -36,7 +36,7 @@ export async function* provideLibtorch(
 ): AsyncGenerator<WorkEvent, Libtorch> {
   const { variant = "auto", fromWheel, signal } = options;
   if (fromWheel !== undefined) return yield* install(fromWheel, variant, cache, temporary, signal);
-  const { libtorch: found } = findLibtorch({ ...options, ...wishedVariant(options), cache });
+  const { libtorch: found } = findLibtorch(searchOptions(options, cache));
   if (found !== undefined) return found;
   const wanted = variant === "auto" ? (hasNvidiaDriver() ? "cuda" : "cpu") : variant;
   try {
@@ -62,7 +62,11 @@ function hasNvidiaDriver(): boolean {
  * Fetches the pinned wheel. For the CPU the build made for it is preferred, and a CUDA build serves where an index has
  * no other. Which Python it is made for is all the same, since only its libraries are used: the running one, or 3.12.
  */
-async function* fetchTorch(variant: Variant, temporary: string, signal?: AbortSignal): AsyncGenerator<WorkEvent, string> {
+async function* fetchTorch(
+  variant: Variant,
+  temporary: string,
+  signal?: AbortSignal,
+): AsyncGenerator<WorkEvent, string> {
   yield { type: "step", text: `fetch libtorch ${pinnedVersion} (${variant})` };
   const plain = `torch==${pinnedVersion}`;
   const requirements = variant === "cpu" ? [`${plain}+cpu`, plain] : [`${plain},!=${pinnedVersion}+cpu`];
@@ -70,7 +74,11 @@ async function* fetchTorch(variant: Variant, temporary: string, signal?: AbortSi
   for (const python of [[], ["--python-version=3.12"]]) {
     for (const requirement of requirements) {
       try {
-        const wheels = yield* pipDownload(["--no-deps", ...python, requirement], privateFolder(temporary, "torch"), signal);
+        const wheels = yield* pipDownload(
+          ["--no-deps", ...python, requirement],
+          privateFolder(temporary, "torch"),
+          signal,
+        );
         return wheels[0]!;
       } catch (error) {
         if (!(error instanceof LatentError && error.code === "setup.no_wheel")) throw error;

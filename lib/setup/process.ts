@@ -26,7 +26,8 @@ export async function* run(
   { signal, ...options }: RunOptions = {},
 ): AsyncGenerator<WorkProgress, Ran> {
   const [command, ...args] = program as [string, ...string[]];
-  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped", ...options }).spawn();
+  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped", ...options })
+    .spawn();
   const ran: Ran = { success: false, output: "" };
   const ended = Promise.all([child.status, collect(child.stdout, ran), collect(child.stderr, ran)]);
   const start = performance.now();
@@ -53,7 +54,7 @@ async function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>, into: Ra
 
 /** What a promise brings within that time, else undefined. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), ms));
   try {
     return await Promise.race([promise, late]);

@@ -58,7 +58,9 @@ function readDirectory(path: string, file: Deno.FsFile): { start: number; bytes:
   if (start === 0xffffffff || length === 0xffffffff || tail.getUint16(end + 10, true) === 0xffff) {
     throw refused(path, "it is in the ZIP64 format, which this reader does not know");
   }
-  if (length > directoryLimit || start + length > tailStart + end) throw refused(path, "its directory lies out of bounds");
+  if (length > directoryLimit || start + length > tailStart + end) {
+    throw refused(path, "its directory lies out of bounds");
+  }
   return { start, bytes: bytesAt(path, file, start, length) };
 }
 
@@ -69,7 +71,9 @@ function endsAt(tail: DataView, end: number): boolean {
 function parseDirectory(path: string, view: DataView<ArrayBuffer>): Map<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   for (let at = 0; at < view.byteLength;) {
-    if (at + 46 > view.byteLength || view.getUint32(at, true) !== 0x02014b50) throw refused(path, "its directory is damaged");
+    if (at + 46 > view.byteLength || view.getUint32(at, true) !== 0x02014b50) {
+      throw refused(path, "its directory is damaged");
+    }
     const nameLength = view.getUint16(at + 28, true);
     const next = at + 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
     if (next > view.byteLength) throw refused(path, "its directory is damaged");
@@ -84,10 +88,16 @@ function parseDirectory(path: string, view: DataView<ArrayBuffer>): Map<string, 
 
 function parseEntry(path: string, name: string, view: DataView, at: number): ZipEntry {
   const method = view.getUint16(at + 10, true);
-  const [packedSize, size, offset] = [20, 24, 42].map((field) => view.getUint32(at + field, true)) as [number, number, number];
+  const [packedSize, size, offset] = [20, 24, 42].map((field) => view.getUint32(at + field, true)) as [
+    number,
+    number,
+    number,
+  ];
   const fileType = view.getUint16(at + 40, true) & 0xf000; // of Unix, in the upper half of the external attributes
   if (!isInside(name)) throw refused(path, `${JSON.stringify(name)} would be unpacked outside its folder`);
-  if (fileType !== 0 && fileType !== 0x8000 && fileType !== 0x4000) throw refused(path, `${name} is a link or a device`);
+  if (fileType !== 0 && fileType !== 0x8000 && fileType !== 0x4000) {
+    throw refused(path, `${name} is a link or a device`);
+  }
   if (view.getUint16(at + 8, true) & 1) throw refused(path, `${name} is encrypted`);
   if (method !== 0 && method !== 8) throw refused(path, `${name} has compression method ${method}, not 0 or 8`);
   if ([packedSize, size, offset].includes(0xffffffff)) throw refused(path, `${name} needs the ZIP64 format`);
@@ -126,7 +136,12 @@ async function* readEntry(
   if (size !== entry.size) throw refused(path, `${entry.name} is not ${entry.size} bytes long, as the directory says`);
 }
 
-function packedBytes(path: string, file: Deno.FsFile, start: number, length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+function packedBytes(
+  path: string,
+  file: Deno.FsFile,
+  start: number,
+  length: number,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   let at = start;
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {

@@ -20,7 +20,7 @@ function stateOf(step: number): RunState {
   const tensor = (dtype: StateTensor["dtype"], bytes: number, shape: number[]): StateTensor => ({
     dtype,
     shape,
-    bytes: () => new Uint8Array(bytes).fill(step),
+    chunks: () => [new Uint8Array(bytes).fill(step)],
     finite: () => true,
   });
   const tensors = new Map([
@@ -38,7 +38,7 @@ function newest(layer: MemoryDisk): number {
   const { step, file, value } = latest;
   const { tensors, value: expected } = stateOf(step);
   assert.deepEqual(value, expected);
-  for (const [name, { bytes }] of tensors) assert.deepEqual(file.bytes(name), bytes());
+  for (const [name, { chunks }] of tensors) assert.deepEqual([file.bytes(name)], chunks());
   return step;
 }
 

@@ -50,9 +50,9 @@ for (const mapped of [false, true]) {
       using file = SafetensorsFile.open(path);
       const loaded = loadTensors(file, { mapped });
       assert.equal(loaded.size, tensors.size);
-      for (const [name, { dtype, shape, bytes }] of tensorSources(tensors)) {
-        const [source] = tensorSources(new Map([[name, loaded.get(name)!]])).values();
-        assert.deepEqual([source!.dtype, source!.shape, source!.bytes()], [dtype, shape, bytes()], name);
+      for (const [name, { dtype, shape }] of tensors) {
+        const found = loaded.get(name)!;
+        assert.deepEqual([found.dtype, found.shape, found.bytes()], [dtype, shape, tensors.get(name)!.bytes()], name);
       }
     }),
   );
@@ -71,6 +71,16 @@ Deno.test(
 );
 
 Deno.test(
+  "bytes of a bool tensor that are neither 0 nor 1 are true, as 1",
+  inFolder((folder) => {
+    const path = join(folder, "a.safetensors");
+    writeSafetensors(path, new Map([["a", { dtype: "BOOL", shape: [3], chunks: () => [Uint8Array.of(0, 1, 255)] }]]));
+    using file = SafetensorsFile.open(path);
+    assert.deepEqual(loadTensor(file, "a", { mapped: true }).bytes(), Uint8Array.of(0, 1, 1));
+  }),
+);
+
+Deno.test(
   "a tensor is written in row-major order, whatever its strides",
   inFolder((folder) => {
     const path = join(folder, "a.safetensors");
@@ -81,10 +91,21 @@ Deno.test(
 );
 
 Deno.test(
+  "a tensor of more than a piece is written whole",
+  inFolder((folder) => {
+    const path = join(folder, "a.safetensors");
+    const large = tensor(Int32Array.from({ length: (4 << 18) * 2 + 3 }, (_, i) => i));
+    writeSafetensors(path, tensorSources(new Map([["a", large]])));
+    using file = SafetensorsFile.open(path);
+    assert.deepEqual(loadTensor(file, "a").data(), large.data());
+  }),
+);
+
+Deno.test(
   "a tensor of four-bit elements is listed and not loaded; those beside it are, and none is left behind",
   inFolder((folder) => {
     const path = join(folder, "a.safetensors");
-    const four = { dtype: "F4" as const, shape: [4], bytes: () => new Uint8Array(2) };
+    const four = { dtype: "F4" as const, shape: [4], chunks: () => [new Uint8Array(2)] };
     writeSafetensors(path, new Map([...tensorSources(new Map([["a", tensor([1])]])), ["four", four]]));
     using file = SafetensorsFile.open(path);
     assert.deepEqual([file.entry("four").shape, loadTensor(file, "a").tolist()], [[4], [1]]);
@@ -105,7 +126,7 @@ Deno.test(
     for (const [dtype, largest] of rows) {
       const state = (value: number) => ({
         tensors: tensorSources(
-          new Map([["ok", tensor([1])], ["w", tensor([largest, -largest, value], { dtype: "float64" }).to({ dtype })]]),
+          new Map([["ok", tensor([1])], ["w", tensor(Float64Array.of(largest, -largest, value), { dtype })]]),
         ),
         value: null,
       });

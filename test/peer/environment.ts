@@ -1,5 +1,5 @@
 /** The Python environment of the live peers: PyTorch, diffusers, Pillow, safetensors, nbclient, pinned. @module */
-import { LatentError } from "../../lib/base/mod.ts";
+import { cacheFolder, LatentError, privateFolder, sha256 } from "../../lib/base/mod.ts";
 
 /** A Python that has the packages of `requirements.txt`. */
 export interface Peer {
@@ -13,7 +13,7 @@ export interface PeerOptions {
   python?: string;
   /** Text of a requirements file. @default {requirements.txt} */
   requirements?: string;
-  /** The folder for environments. @default {$XDG_CACHE_HOME/latent/peers} */
+  /** The folder for environments. @default {peers in the cache folder} */
   cache?: string;
   /** A missing peer is an error. @default {LATENT_PEERS=required} */
   required?: boolean;
@@ -37,12 +37,12 @@ export async function peer(options: PeerOptions = {}): Promise<Peer | undefined>
   }
 }
 
-async function environment({ python = "python3", requirements, cache = cacheFolder() }: PeerOptions): Promise<string> {
-  const list = requirements ?? await Deno.readTextFile(new URL("requirements.txt", import.meta.url));
-  const folder = `${cache}/${await key(list + await run(python, ["-I", "-c", IDENTITY]))}`;
+async function environment(options: PeerOptions): Promise<string> {
+  const { python = "python3", cache = `${cacheFolder()}/peers` } = options;
+  const list = options.requirements ?? await Deno.readTextFile(new URL("requirements.txt", import.meta.url));
+  const folder = `${privateFolder(cache)}/${sha256(list + await run(python, ["-I", "-c", IDENTITY])).slice(0, 16)}`;
   const interpreter = `${folder}/bin/python`;
   if (await exists(folder)) return interpreter;
-  await Deno.mkdir(cache, { recursive: true, mode: 0o700 });
   using lock = await Deno.open(`${folder}.lock`, { create: true, write: true });
   await lock.lock(true);
   if (!(await exists(folder))) await make(python, list, folder);
@@ -82,16 +82,6 @@ async function run(program: string, args: string[], output: "returned" | "shown"
 
 const MEND = "The live peers need python3 (3.11 or later) with venv and pip, and the packages of " +
   "test/peer/requirements.txt from pip's index or local folders.";
-
-async function key(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(hash).toHex().slice(0, 16);
-}
-
-function cacheFolder(): string {
-  const base = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME")}/.cache`;
-  return `${base}/latent/peers`;
-}
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, (error) => {

@@ -1,0 +1,4 @@
+/** Modules: parameters by name, layers, initialisation. @module */
+export * from "./layers.ts";
+export * from "./module.ts";
+export * from "./init.ts";

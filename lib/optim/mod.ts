@@ -1,0 +1,5 @@
+/** Optimisers, gradient clipping, moving averages, learning-rate schedules. @module */
+export * from "./adam.ts";
+export * from "./clip.ts";
+export * from "./ema.ts";
+export * from "./schedule.ts";

@@ -1,0 +1,6 @@
+/** Set-up: finds or fetches libtorch, compiles the shim, tells what is there. The only part that reaches the network. @module */
+export * from "./doctor.ts";
+export type { LibtorchOptions } from "./libtorch.ts";
+export * from "./setup.ts";
+export { hashSources, type NativeSources } from "./shim.ts";
+export { nativeSources } from "./sources.ts";
