@@ -17,7 +17,11 @@ const steps: [name: string, ...args: string[]][] = [
 ];
 
 async function deno(args: string[]): Promise<{ success: boolean; text: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).output();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { success, text: decode(stdout) + decode(stderr) };
 }
@@ -33,8 +37,8 @@ for (const [name, ...args] of steps) {
 }
 
 const { text } = await deno(["lint", "--config", ".ci/sizes.json", "--compact", ...sources]);
-for (const [, place, size] of text.matchAll(/^.*?\/([^/]+\/[^/]+): (line \d+).* - (a .+) \(sizes\/sizes\)$/gm)) {
-  console.log(`long    ${place}: ${size}`);
+for (const line of text.matchAll(/^file:\/\/(.+): line (\d+), .* - (a .+) \(sizes\/sizes\)$/gm)) {
+  console.log(`long    ${line[1]!.replace(`${Deno.cwd()}/`, "")}:${line[2]}: ${line[3]}`);
 }
 if (failed.length > 0) console.log(`not ok: ${failed.join(", ")}`);
 Deno.exit(failed.length > 0 ? 1 : 0);

@@ -1,4 +1,4 @@
-import { type Argument, type Result } from "./frame.ts";
+import type { Argument, Result } from "./frame.ts";
 import { Handle } from "./handle.ts";
 import { checked, native } from "./open.ts";
 
@@ -39,7 +39,11 @@ export function callOperator(operator: Operator, args: readonly Argument[]): Res
   const { symbols, frame } = native();
   frame.begin();
   for (const argument of args) frame.put(argument);
-  const count = checked(symbols.latent_call(frame.index, number, args.length), operator.name, () => args.flatMap(operands));
+  const count = checked(
+    symbols.latent_call(frame.index, number, args.length),
+    operator.name,
+    () => args.flatMap(operands),
+  );
   frame.begin();
   return Array.from({ length: count }, () => frame.take());
 }
@@ -47,5 +51,7 @@ export function callOperator(operator: Operator, args: readonly Argument[]): Res
 /** How tensors among the arguments are named in an error. */
 function operands(argument: Argument): string[] {
   if (argument instanceof Handle) return [argument.describe()];
-  return Array.isArray(argument) ? argument.flatMap((item: Argument) => item instanceof Handle ? [item.describe()] : []) : [];
+  return Array.isArray(argument)
+    ? argument.flatMap((item: Argument) => item instanceof Handle ? [item.describe()] : [])
+    : [];
 }

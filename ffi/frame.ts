@@ -86,7 +86,8 @@ export class Frame {
     const kind = this.#headers[2 * this.#at]!;
     const count = this.#headers[2 * this.#at + 1]!;
     const start = this.#at + 1;
-    this.#at = start + (kind === Kind.string ? (count + 7) >> 3 : kind === Kind.none || kind === Kind.boolean ? 0 : count);
+    this.#at = start +
+      (kind === Kind.string ? (count + 7) >> 3 : kind === Kind.none || kind === Kind.boolean ? 0 : count);
     switch (kind) {
       case Kind.tensor:
         return { tensor: this.cells[start]! };

@@ -4,7 +4,7 @@
  * @module
  */
 import { LatentError } from "../lib/base/mod.ts";
-import { native, checked } from "./open.ts";
+import { checked, native } from "./open.ts";
 
 interface Parameter {
   name: string;
@@ -154,7 +154,11 @@ function typeOf(p: Parameter): string {
 
 /** How the argument is written: names of dtypes and the like become their numbers. */
 function expression(p: Parameter, source: string): string {
-  const convert: Record<string, string> = { ScalarType: "dtypeNumber", Layout: "layoutNumber", MemoryFormat: "formatNumber" };
+  const convert: Record<string, string> = {
+    ScalarType: "dtypeNumber",
+    Layout: "layoutNumber",
+    MemoryFormat: "formatNumber",
+  };
   const value = convert[p.type] === undefined ? source : `${convert[p.type]}(${source})`;
   return p.optional && !p.hasDefault ? `${value} ?? null` : value;
 }
@@ -210,7 +214,9 @@ function emit(base: string, overloads: Schema[], method: boolean): string {
       return `${safe(name)}${rest ? "?" : ""}: ${[...new Set(ps.map(typeOf))].join(" | ")}`;
     }),
     ...(options.length === 0 ? [] : [
-      `options?: { ${options.map(([name, ps]) => `${name}?: ${[...new Set(ps.map(typeOf))].join(" | ")}`).join("; ")} }`,
+      `options?: { ${
+        options.map(([name, ps]) => `${name}?: ${[...new Set(ps.map(typeOf))].join(" | ")}`).join("; ")
+      } }`,
     ]),
   ].join(", ");
   const call = (s: Schema, i: number) => {
@@ -223,7 +229,9 @@ function emit(base: string, overloads: Schema[], method: boolean): string {
   const returns = returnType(overloads[0]!);
   const statement = returns === "void" ? body : `return ${body}`;
   const doc = overloads.map((s) => `\`${s.text}\``).join("\n * ");
-  const text = `/** ${doc} */\n${method ? "" : "export function "}${camel(base)}(${signature}): ${returns} {\n  ${statement};\n}`;
+  const text = `/** ${doc} */\n${method ? "" : "export function "}${
+    camel(base)
+  }(${signature}): ${returns} {\n  ${statement};\n}`;
   return method ? text.split("\n").map((line) => `  ${line}`).join("\n") : text;
 }
 

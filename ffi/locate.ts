@@ -14,14 +14,17 @@ export interface Libtorch {
   dir: string;
   /** As it says itself: "2.13.0+cpu". */
   version: string;
+  /** Whether CUDA is in it. */
   variant: Variant;
   /** Which place of the search it stood in. */
   source: "option" | "setup" | "cache" | "python";
 }
 
-/** A place that was searched, and what stood there: a version, or why nothing did. */
+/** A place that was searched. */
 export interface Looked {
+  /** Which one, for people. */
   place: string;
+  /** The version that stood there, or "no libtorch". */
   found: string;
 }
 
@@ -33,13 +36,15 @@ export interface LocateOptions {
   variant?: Variant;
   /** Pass over shims that were compiled from sources with another hash. */
   sources?: string;
-  /** @default {that of the user, {@linkcode cacheFolder}} */
+  /** The folder of the cache. @default {that of the user, {@linkcode cacheFolder}} */
   cache?: string;
 }
 
 /** What {@linkcode locate} found: ready to be opened. */
 export interface Located {
+  /** The library. */
   libtorch: Libtorch;
+  /** What was built for it. */
   shim: Shim;
 }
 

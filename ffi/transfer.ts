@@ -42,7 +42,13 @@ export function readBytes(tensor: Handle, into: Uint8Array<ArrayBuffer>, offset 
 }
 
 /** A CPU tensor of a range of a file, mapped (shared pages, private writes) or read; returns its handle. */
-export function fromFile(path: string, offset: number, dtype: number, shape: readonly number[], mapped: boolean): number {
+export function fromFile(
+  path: string,
+  offset: number,
+  dtype: number,
+  shape: readonly number[],
+  mapped: boolean,
+): number {
   const { symbols, frame } = native();
   frame.begin().put(path).put(offset).put(dtype).putNumbers(shape).put(mapped);
   checked(symbols.latent_from_file(frame.index), "file");

@@ -3,6 +3,7 @@
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <signal.h>
+#include <time.h>
 #include <torch/version.h>
 #include <unistd.h>
 
@@ -20,12 +21,23 @@ std::string info() {
          "\",\"cxx11Abi\":" + (_GLIBCXX_USE_CXX11_ABI ? "true" : "false") + "}";
 }
 
-// Deno's own listener sees the first signal only when the running native call ends; a second one must not wait.
-std::atomic<int> signals_seen{0};
+// Deno's own listener sees the first signal only when the running native call ends; a second one must not wait. One
+// Ctrl-C under `deno task` arrives twice, from the terminal and from the task runner: what follows at once is no second.
+constexpr int64_t echo_ns = 100'000'000;
+std::atomic<int64_t> first_signal_ns{0};
+
+int64_t now_ns() {
+  struct timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 struct sigaction previous[NSIG];
 
 void on_signal(int number, siginfo_t* details, void* context) {
-  if (signals_seen.fetch_add(1) > 0) _exit(128 + number);
+  int64_t first = 0;
+  const int64_t now = now_ns();
+  if (!first_signal_ns.compare_exchange_strong(first, now) && now - first > echo_ns) _exit(128 + number);
   const struct sigaction& before = previous[number];
   if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr) {
     before.sa_sigaction(number, details, context);
@@ -70,7 +82,7 @@ int32_t latent_synchronize(int32_t index) {
 
 int32_t latent_arm_signals(int32_t index) {
   return latent::guarded(index, [](latent::Frame&) {
-    latent::signals_seen = 0;
+    latent::first_signal_ns = 0;
     latent::arm(SIGINT);
     latent::arm(SIGTERM);
     return 0;

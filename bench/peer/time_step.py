@@ -1,8 +1,8 @@
 """A training step: loss, backward, gradient clipping, AdamW (fused), EMA (foreach), loss and norm read; bfloat16 is
 autocast over float32 weights.
 
-`diffusion` draws steps and noise, mixes them into fixed latents and takes the mean squared error of ε; `autoencoder` draws
-the posterior's noise and takes L1 + KL of fixed images.
+`diffusion` draws steps and noise, mixes them into fixed latents and takes the mean squared error of ε; `autoencoder`
+draws the posterior's noise and takes L1 + KL of fixed images.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""What the timing programs share. Each is a module with `setup(…)`, once a process, and `run(n)`: the seconds of n turns.
+"""What the timing programs share. Each is a module with `setup(…)`, once a process, and `run(n)`, seconds of n turns.
 
-They are called through test/peer/server.py (`time_add.setup`, `time_add.run`, `process.memory`, …), so that a driver can
-take turns between this side and ours.
+They are called through test/peer/server.py (`time_add.setup`, `time_add.run`, `process.memory`, …), so that a driver
+can take turns between this side and ours.
 """
 
 import time

@@ -101,13 +101,12 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x):
         b, c, height, width = x.shape
-        tokens = self.norm(x).permute(0, 2, 3, 1).reshape(b, height * width, c)  # a view when x is channels_last
-        qkv = F.linear(tokens, self.qkv.weight.squeeze(-1), self.qkv.bias)
-        qkv = qkv.view(b, height * width, self.heads, 3, c // self.heads)
-        q, k, v = qkv.transpose(1, 2).unbind(3)  # [B, heads, h·w, C / heads] each
-        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, height * width, c)
-        h = F.linear(h, self.proj_out.weight.squeeze(-1), self.proj_out.bias)
-        return x + h.view(b, height, width, c).permute(0, 3, 1, 2)
+        # as 1×1 convolutions over two dimensions: those over one would turn channels_last into contiguous tensors
+        qkv = F.conv2d(self.norm(x), self.qkv.weight.unsqueeze(-1), self.qkv.bias)
+        qkv = qkv.reshape(b, self.heads, 3, c // self.heads, height * width)
+        q, k, v = qkv.transpose(3, 4).unbind(2)  # [B, heads, h·w, C / heads] each
+        h = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(b, c, height, width)
+        return x + F.conv2d(h, self.proj_out.weight.unsqueeze(-1), self.proj_out.bias)
 
 
 class Block(nn.Sequential):

@@ -1,4 +1,4 @@
-import { parse, parseDocument } from "yaml";
+import { parse, parseDocument, YAMLParseError } from "yaml";
 import { LatentError } from "./error.ts";
 
 const maxBytes = 1 << 20;
@@ -76,8 +76,10 @@ async function readLimited(path: string): Promise<string> {
 export function parseValue(text: string): unknown {
   try {
     return parse(text, { maxAliasCount: 0 });
-  } catch {
-    return text;
+  } catch (error) {
+    // a text with a colon or a bracket, or with a star, which would be an alias
+    if (error instanceof YAMLParseError || error instanceof ReferenceError) return text;
+    throw error;
   }
 }
 

@@ -1,7 +1,10 @@
 /** One line of a table of differences: a tensor, a key of a config, a file. */
 export interface Difference {
+  /** What is compared. */
   name: string;
+  /** What was there. */
   found: string;
+  /** What would have been right. */
   wanted: string;
 }
 
@@ -21,6 +24,7 @@ export interface ErrorFields {
   operator?: string;
   /** Shapes and dtypes of the tensors among its arguments. */
   operands?: string[];
+  /** The error behind this one. */
   cause?: unknown;
 }
 
@@ -31,8 +35,10 @@ export interface ErrorFields {
  * `checkpoint`, `training`, …); `usage` and `config` make the command line exit with 2, the others with 1.
  */
 export class LatentError extends Error {
-  override readonly name = "LatentError";
+  /** Told apart from other errors by this, also across bundles. */
+  override readonly name: string = "LatentError";
 
+  /** @param code `kind.detail` @param fields what the message is made of */
   constructor(readonly code: `${string}.${string}`, readonly fields: ErrorFields) {
     super(describe(fields), fields.cause === undefined ? undefined : { cause: fields.cause });
   }
@@ -63,14 +69,17 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** Levenshtein's distance in which a swapped pair of neighbours counts once. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2]! + 1 : Infinity;
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1), swapped);
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[b.length]!;
 }

@@ -73,12 +73,18 @@ function nodeAt(root: SchemaNode, path: PropertyKey[]): SchemaNode | undefined {
 function child(node: SchemaNode | undefined, key: PropertyKey): SchemaNode | undefined {
   if (node === undefined) return undefined;
   const here = typeof key === "number" ? node.items : node.properties?.[String(key)] ?? node.additionalProperties;
-  if (typeof here === "object" && !Array.isArray(here)) return here;
-  return alternatives(node).map((option) => child(option, key)).find((found) => found !== undefined);
+  if (isNode(here)) return here;
+  const options = alternatives(node).map((option) => child(option, key)).filter((option) => option !== undefined);
+  return options.length > 1 ? { anyOf: options } : options[0];
 }
 
 function alternatives(node: SchemaNode): SchemaNode[] {
-  return [...(node.anyOf ?? []), ...(node.oneOf ?? [])].filter((option) => typeof option === "object");
+  return [...(node.anyOf ?? []), ...(node.oneOf ?? [])].filter(isNode);
+}
+
+/** JSON Schema has `true` and `false`, and lists of schemas for tuples, where we have one schema. */
+function isNode(value: unknown): value is SchemaNode {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function keysOf(node: SchemaNode | undefined): string[] {
@@ -113,9 +119,7 @@ export function describeNode(node: SchemaNode): string {
     case "string":
       return node.minLength === undefined ? "a text" : "a text that isn't empty";
     case "array":
-      return `a list${amount(node)} of ${
-        typeof node.items === "object" && !Array.isArray(node.items) ? describeNode(node.items) : "values"
-      }`;
+      return `a list${amount(node)}, each ${describeNode(isNode(node.items) ? node.items : {})}`;
     case "object":
       return "a mapping of keys to values";
     case "null":
@@ -131,15 +135,15 @@ function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema
   const high = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
   if (low !== undefined && high !== undefined) return ` from ${low} to ${high}`;
   const parts = [
-    low === undefined ? "" : `at least ${low}`,
+    low === undefined ? "" : `of at least ${low}`,
     exclusiveMinimum === undefined ? "" : `above ${exclusiveMinimum}`,
-    high === undefined ? "" : `at most ${high}`,
+    high === undefined ? "" : `of at most ${high}`,
     exclusiveMaximum === undefined ? "" : `below ${exclusiveMaximum}`,
   ].filter((part) => part !== "");
   return parts.length === 0 ? "" : ` ${parts.join(" and ")}`;
 }
 
 function amount({ minItems, maxItems }: SchemaNode): string {
-  if (minItems !== undefined && minItems === maxItems) return ` of ${minItems}, each`;
-  return minItems === undefined ? "" : ` (at least ${minItems})`;
+  if (minItems === undefined) return "";
+  return minItems === maxItems ? ` of ${minItems}` : ` of at least ${minItems}`;
 }

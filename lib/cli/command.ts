@@ -2,7 +2,9 @@ import type { Schema, WorkEvent } from "../base/mod.ts";
 
 /** What a command that only looks gives back: the text for people, the value for `--json`. */
 export interface Answer {
+  /** For people. */
   text: string;
+  /** For programs: what JSON can hold. */
   value: unknown;
   /** Whether the answer is bad news: the exit code is then 1. */
   failed?: boolean;
@@ -17,7 +19,7 @@ export interface Context {
 }
 
 /** A kind of access that Deno grants. */
-export type Permission = "read" | "write" | "net" | "env" | "run" | "ffi" | "sys";
+export type Permission = "read" | "write" | "net" | "run" | "ffi" | "sys";
 
 /**
  * A command as a value. Its schema gives the flags (`batchSize` is `--batch-size`), their types, checks, defaults and
@@ -34,6 +36,8 @@ export interface Command<Options = Record<string, unknown>> {
   arguments?: readonly string[];
   /** Whether it takes `--config FILE` and `key=value`, which set the same options: file, then flags, then assignments. */
   configurable?: true;
+  /** A config file that the typed values imply, where none was named. */
+  configOf?(typed: Record<string, unknown>): string | undefined;
   /** Whether it computes: from a clone, set-up then runs first where it must. */
   computes?: true;
   /** What Deno must grant it; all else is given up before it starts. */

@@ -1,11 +1,20 @@
 import type { Command } from "./command.ts";
 import { completion } from "./commands/completion.ts";
+import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
+import { pull } from "./commands/pull.ts";
+import { sample } from "./commands/sample.ts";
 import { setup } from "./commands/setup.ts";
+import { trainDenoiser, trainFirstStage } from "./commands/train.ts";
 import { version } from "./commands/version.ts";
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
+  demo,
+  trainFirstStage,
+  trainDenoiser,
+  sample,
+  pull,
   setup,
   doctor,
   completion,

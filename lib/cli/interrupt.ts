@@ -6,6 +6,9 @@ export interface Interruption extends Disposable {
   exitCode(): number | undefined;
 }
 
+/** One Ctrl-C reaches us twice under `deno task`: from the terminal, and passed on by the task within milliseconds. */
+const echoMs = 100;
+
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
@@ -17,10 +20,12 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 export function interruptible(onFirst?: () => void): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
+  let firstAt = 0;
   const listeners = Object.entries(exitCodes).map(([name, exitCode]) => {
     const listener = () => {
+      if (code !== undefined && performance.now() - firstAt < echoMs) return;
       if (code !== undefined) Deno.exit(exitCode);
-      code = exitCode;
+      [code, firstAt] = [exitCode, performance.now()];
       onFirst?.();
       controller.abort(new DOMException(`stopped by ${name}`, "AbortError"));
     };

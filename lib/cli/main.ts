@@ -28,14 +28,19 @@ export interface MainOptions {
 export async function main(args: readonly string[], options: MainOptions = {}): Promise<number> {
   const { output = processOutput } = options;
   try {
-    return await run(args, { ...options, output });
+    return await run(args, { ...options, output }).catch((error) => fail(error, args, output));
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return 0;
-    const { exitCode, text, event } = failure(error, { verbose: args.includes("--verbose") || args.includes("-v") });
-    output.err(text + "\n");
-    if (args.includes("--json")) output.out(JSON.stringify(event) + "\n");
-    return exitCode;
+    throw error;
   }
+}
+
+function fail(error: unknown, args: readonly string[], output: Output): number {
+  if (error instanceof Deno.errors.BrokenPipe) throw error;
+  const { exitCode, text, event } = failure(error, { verbose: args.includes("--verbose") || args.includes("-v") });
+  output.err(text + "\n");
+  if (args.includes("--json")) output.out(JSON.stringify(event) + "\n");
+  return exitCode;
 }
 
 async function run(args: readonly string[], options: MainOptions & { output: Output }): Promise<number> {

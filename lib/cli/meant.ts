@@ -13,7 +13,8 @@ import type { Typed } from "./typed.ts";
 export async function meant(command: Command, { values, assignments }: Typed): Promise<Record<string, unknown>> {
   const flags = [...flagsOf(command), ...argumentsOf(command)];
   const { config, ...rest } = values;
-  const file = command.configurable && typeof config === "string" ? userPath(config) : undefined;
+  const named = command.configurable && typeof config === "string" ? userPath(config) : undefined;
+  const file = named ?? command.configOf?.(values);
   const typedValues = Object.entries(command.configurable ? rest : values).map(([key, value]) => {
     return [key, valueOf(flags.find((flag) => flag.key === key)!, value)];
   });

@@ -2,9 +2,6 @@ import { fromFileUrl, resolve } from "@std/path";
 import * as z from "zod";
 import type { Schema } from "../base/mod.ts";
 
-/** Read at once: what a command may not read, the environment among it, is given up before options are looked at. */
-const start = startFolder();
-
 /**
  * The folder that relative paths of the user start from. `deno task` runs in the root of the clone and says in
  * `INIT_CWD` where it was called; anywhere else that variable is some other program's (npx sets it too) and says nothing.
@@ -17,7 +14,7 @@ function startFolder(): string {
 
 /** The absolute path that the user means. */
 export function userPath(path: string): string {
-  return resolve(start, path);
+  return resolve(startFolder(), path);
 }
 
 /** An option that is the path of a file or folder; its value is absolute. */

@@ -32,8 +32,15 @@ function svgOf(curves: readonly Curve[], options: PlotOptions): string {
     marginBottom: 48,
     marginLeft: 72,
     style: { fontFamily: FONT, fontSize: "14px", color: "#333" },
-    x: { label: xLabel, labelArrow: "none", grid: true },
-    y: { label: yLabel, labelArrow: "none", grid: true, type: logY ? "log" : "linear", tickFormat: shortNumber },
+    x: { label: xLabel, labelArrow: "none", grid: true, tickFormat: (value: number) => value.toLocaleString("en") },
+    y: {
+      label: yLabel,
+      labelArrow: "none",
+      grid: true,
+      type: logY ? "log" : "linear",
+      ticks: 8,
+      tickFormat: shortNumber,
+    },
     marks: [
       Plot.text([title], { frameAnchor: "top", dy: -32, fontSize: 17 }),
       ...curves.flatMap((curve, i) => lineAndName(curve, i, logY)),
@@ -45,9 +52,10 @@ function svgOf(curves: readonly Curve[], options: PlotOptions): string {
 
 function lineAndName({ name, x, y }: Curve, i: number, logY: boolean): Plot.Markish[] {
   const color = COLORS[i % COLORS.length]!;
-  const points = Array.from(x, (at, k) => [at, logY && !(y[k]! > 0) ? NaN : y[k]!] as const);
+  const points = thinned(Array.from(x, (at, k) => [at, logY && !(y[k]! > 0) ? NaN : y[k]!]), 1000);
+  const line = { x: "0", y: "1", stroke: color, strokeWidth: 1.5 };
   return [
-    Plot.line(points, { x: "0", y: "1", stroke: color, strokeWidth: 1.5 }),
+    Plot.line(points, points.length > 50 ? line : { ...line, marker: "dot" }),
     Plot.text([name], {
       frameAnchor: "top-right",
       dx: -8,
@@ -58,6 +66,20 @@ function lineAndName({ name, x, y }: Curve, i: number, logY: boolean): Plot.Mark
       fontSize: 15,
     }),
   ];
+}
+
+type Point = readonly [x: number, y: number];
+
+/** The lowest and the highest point of each of so many stretches: a long noisy line keeps its outline, but for gaps shorter than a stretch. */
+function thinned(points: readonly Point[], stretches: number): readonly Point[] {
+  if (points.length <= 2 * stretches) return points;
+  const size = Math.ceil(points.length / stretches);
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
+    const stretch = points.slice(i * size, (i + 1) * size);
+    const low = stretch.reduce((best, point) => point[1] < best[1] || Number.isNaN(best[1]) ? point : best);
+    const high = stretch.reduce((best, point) => point[1] > best[1] || Number.isNaN(best[1]) ? point : best);
+    return low[0] < high[0] ? [low, high] : [high, low];
+  }).flat();
 }
 
 /** A number in three digits: 0.05, 1200, 3e-7. */

@@ -2,7 +2,9 @@ import { LatentError } from "../base/mod.ts";
 
 /** An 8-bit RGBA picture: rows from the top, four bytes a pixel, colours not multiplied by alpha. */
 export interface Picture {
+  /** Pixels. */
   readonly width: number;
+  /** Pixels. */
   readonly height: number;
   /** width × height × 4 bytes. */
   readonly data: Uint8ClampedArray;

@@ -2,6 +2,7 @@
 export interface Curve {
   /** What the legend calls it. */
   name: string;
+  /** Ascending. */
   x: ArrayLike<number>;
   /** Where y is not finite (or, on a logarithmic axis, not positive) the line has a gap. */
   y: ArrayLike<number>;
@@ -11,9 +12,9 @@ export interface Curve {
 export interface PlotOptions {
   /** Stands above the plot. */
   title?: string;
-  /** @default {"step"} */
+  /** Under the x axis. @default {"step"} */
   xLabel?: string;
-  /** @default {"loss"} */
+  /** Over the y axis. @default {"loss"} */
   yLabel?: string;
   /** Whether the y axis is logarithmic. @default {false} */
   logY?: boolean;

@@ -1,5 +1,5 @@
 import { Conv2d, GroupNorm, type Layer, Linear, Module, Sequential, silu } from "../nn/mod.ts";
-import { arange, cat, Tensor } from "../tensor/mod.ts";
+import { arange, cat, type Tensor } from "../tensor/mod.ts";
 import { Upsample } from "./blocks.ts";
 import { AttentionBlock, ResidualBlock, type ResidualBlockOptions, UnetDownsample } from "./unet_blocks.ts";
 
@@ -62,7 +62,11 @@ export class Unet extends Module<[Tensor, Tensor]> {
     super();
     const { modelChannels: base, multipliers, inChannels, outChannels } = options;
     const embeddingChannels = 4 * base;
-    this.time_embed = new Sequential(new Linear(base, embeddingChannels), silu, new Linear(embeddingChannels, embeddingChannels));
+    this.time_embed = new Sequential(
+      new Linear(base, embeddingChannels),
+      silu,
+      new Linear(embeddingChannels, embeddingChannels),
+    );
     const built = new Builder(options, embeddingChannels);
     this.input_blocks = [new Stage(new Conv2d(inChannels, base, 3, { padding: 1 })), ...built.down()];
     this.middle_block = built.middle();
@@ -102,7 +106,10 @@ class Builder {
 
   down(): Stage[] {
     return this.o.multipliers.flatMap((multiplier, level) => {
-      const blocks = Array.from({ length: this.o.residualBlocks }, () => this.#block(this.#channels, multiplier, level));
+      const blocks = Array.from(
+        { length: this.o.residualBlocks },
+        () => this.#block(this.#channels, multiplier, level),
+      );
       for (const _ of blocks) this.#skips.push(this.#channels);
       if (level === this.o.multipliers.length - 1) return blocks.map((b) => new Stage(...b));
       this.#skips.push(this.#channels);
@@ -137,7 +144,13 @@ class Builder {
 
   #residual(channels: number, outChannels: number, resample?: "up" | "down"): ResidualBlock {
     const { dropout, scaleShift } = this.o;
-    const options: ResidualBlockOptions = { channels, outChannels, embeddingChannels: this.embeddingChannels, dropout, scaleShift };
+    const options: ResidualBlockOptions = {
+      channels,
+      outChannels,
+      embeddingChannels: this.embeddingChannels,
+      dropout,
+      scaleShift,
+    };
     return new ResidualBlock(resample === undefined ? options : { ...options, resample });
   }
 

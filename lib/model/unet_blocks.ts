@@ -1,6 +1,6 @@
 import { Conv2d, Dropout, GroupNorm, type Layer, Linear, Module, parameter, Sequential, silu } from "../nn/mod.ts";
 import { uniformByFanIn } from "../nn/mod.ts";
-import { type Generator, Tensor } from "../tensor/mod.ts";
+import type { Generator, Tensor } from "../tensor/mod.ts";
 import { doubled } from "./blocks.ts";
 import { fromTokens, toTokens } from "./tokens.ts";
 

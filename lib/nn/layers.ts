@@ -1,4 +1,4 @@
-import { type Generator, Tensor } from "../tensor/mod.ts";
+import type { Generator, Tensor } from "../tensor/mod.ts";
 import { uniformByFanIn } from "./init.ts";
 import { type Layer, Module, parameter } from "./module.ts";
 

@@ -17,7 +17,11 @@ export function mismatch(
     const other = found.get(name);
     if (other === undefined) {
       const near = nearest(name, unexpected);
-      differences.push({ name, found: near === undefined ? "nothing" : `nothing (is it ${near}?)`, wanted: shapeOf(tensor) });
+      differences.push({
+        name,
+        found: near === undefined ? "nothing" : `nothing (is it ${near}?)`,
+        wanted: shapeOf(tensor),
+      });
     } else if (shapeOf(other) !== shapeOf(tensor)) {
       differences.push({ name, found: shapeOf(other), wanted: shapeOf(tensor) });
     }
@@ -27,7 +31,8 @@ export function mismatch(
   const misshapen = differences.length - missing.length - unexpected.length;
   const rest = differences.length - listed;
   return new LatentError("checkpoint.mismatch", {
-    what: `${what}: ${missing.length} tensors are missing, ${unexpected.length} unexpected, ${misshapen} of another shape`,
+    what:
+      `${what}: ${missing.length} tensors are missing, ${unexpected.length} unexpected, ${misshapen} of another shape`,
     differences: differences.sort((a, b) => a.name < b.name ? -1 : 1).slice(0, listed),
     ...(rest > 0 ? { found: `and ${rest} more differences` } : {}),
     mend: "Use the configuration that the weights were made with, or weights made for this one.",

@@ -46,7 +46,9 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> impl
   *children(): Generator_<[string, Tensor | AnyModule]> {
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Tensor || value instanceof Module) yield [name, value];
-      else if (Array.isArray(value)) { for (const [i, item] of value.entries()) if (item instanceof Module) yield [`${name}.${i}`, item]; }
+      else if (Array.isArray(value)) {
+        for (const [i, item] of value.entries()) if (item instanceof Module) yield [`${name}.${i}`, item];
+      }
     }
   }
 
@@ -151,7 +153,11 @@ export function parameter(shape: readonly number[], memoryFormat: MemoryFormat =
 }
 
 /** A tensor of state that is not trained. */
-export function buffer(shape: readonly number[], dtype: DType = "float32", memoryFormat: MemoryFormat = "contiguous"): Tensor {
+export function buffer(
+  shape: readonly number[],
+  dtype: DType = "float32",
+  memoryFormat: MemoryFormat = "contiguous",
+): Tensor {
   return keep(empty(shape, { dtype, device, memoryFormat }));
 }
 

@@ -2,4 +2,4 @@
 export * from "./adam.ts";
 export * from "./clip.ts";
 export * from "./ema.ts";
-export * from "./schedule.ts";
+export { constant, type LearningRate, warmup, warmupCosine } from "./schedule.ts";

@@ -11,7 +11,9 @@ export const pinnedDeno = "2.9.6";
 
 /** Something that is missing or wrong, and what to do about it. */
 export interface Complaint {
+  /** A sentence. */
   what: string;
+  /** What to do about it. */
   mend: string;
 }
 
@@ -19,25 +21,31 @@ export interface Complaint {
 export interface DoctorReport {
   /** Whether the library can be used as it is. */
   ready: boolean;
+  /** The running Deno, and the version that everything is tested with. */
   deno: { version: string; pinned: string; target: string };
+  /** The C++ compiler that would be used. */
   compiler: Compiler | undefined;
+  /** The libtorch that is used. */
   libtorch: Libtorch | undefined;
   /** Where libtorch was looked for until it was found, in order. */
   looked: Looked[];
+  /** The shim that is opened. */
   shim: Shim | undefined;
   /** The folder of CUDA's headers, which the parts for CUDA are compiled with. */
   cudaHeaders: string | undefined;
   /** What the library can compute on; undefined where it can't be opened. */
   devices: string[] | undefined;
+  /** What decides on the number of threads. */
   threads: { cores: number; OMP_NUM_THREADS: string | undefined };
   /** The folders of the cache and the bytes in them. */
   cache: { path: string; bytes: number }[];
+  /** What keeps it from being ready. */
   complaints: Complaint[];
 }
 
 /** What {@linkcode doctor} may be told. */
 export interface DoctorOptions {
-  /** @default {that of the user, {@linkcode cacheFolder}} */
+  /** The folder of the cache. @default {that of the user, {@linkcode cacheFolder}} */
   cache?: string;
   /** Opens the library and names its devices; it may throw. Not called while libtorch or the shim is missing. */
   devices?: () => string[] | Promise<string[]>;
@@ -62,6 +70,7 @@ export async function doctor({ cache = cacheFolder(), devices }: DoctorOptions =
   if (compiler === undefined && shim === undefined) complaints.push(complaintOf(noCompiler()));
   const named = devices && shim && await attempt(devices, complaints);
   return {
+    /** The running Deno, and the version that everything is tested with. */
     deno: { version: Deno.version.deno, pinned: pinnedDeno, target: Deno.build.target },
     compiler,
     libtorch,
@@ -69,6 +78,7 @@ export async function doctor({ cache = cacheFolder(), devices }: DoctorOptions =
     shim,
     cudaHeaders: libtorch && findCudaHeaders(libtorch),
     devices: named,
+    /** What decides on the number of threads. */
     threads: { cores: navigator.hardwareConcurrency, OMP_NUM_THREADS: Deno.env.get("OMP_NUM_THREADS") },
     cache: ["libtorch", "shim"].map((name) => join(cache, name)).map((path) => ({ path, bytes: bytesBelow(path) })),
     ready: complaints.length === 0,

@@ -1,20 +1,15 @@
 import { freeBytes, LatentError } from "../base/mod.ts";
 
-/** An error as the user should see it: what the file system and an abort signal throw becomes a {@linkcode LatentError}. */
+/** An error as the user should see it: what the file system throws becomes a {@linkcode LatentError}. */
 export function explained(error: unknown, folder: string): unknown {
   if (error instanceof LatentError) return error;
   if (isDiskFull(error)) return diskFull(folder, error);
-  if (error instanceof DOMException && error.name === "AbortError") {
-    return new LatentError("setup.interrupted", {
-      what: "set-up was interrupted",
-      mend: "Run it again: what was finished is kept.",
-      cause: error,
-    });
-  }
-  if (error instanceof Error && /Permission denied|Read-only file system|Not a directory/.test(error.message)) {
-    return new LatentError("setup.folder", {
-      what: `the cache folder ${folder} can't be written: ${error.message}`,
-      mend: "Make it writable, or set XDG_CACHE_HOME to another folder.",
+  if (error instanceof Error && /\(os error \d+\)/.test(error.message)) {
+    return new LatentError("setup.file", {
+      what: `set-up met a file or folder that it can't use: ${error.message}`,
+      mend:
+        `See that it is there and that you may use it. What is fetched and built goes to ${folder}; XDG_CACHE_HOME ` +
+        "names another place for it.",
       cause: error,
     });
   }

@@ -56,7 +56,7 @@ function pipFailure(args: string[], folder: string, output: string): LatentError
         "or give a wheel with `latent setup --from-wheel FILE`.",
     });
   }
-  const none = /No matching distribution found/.test(output);
+  const none = /No matching distribution found/.test(output) && !/Retrying \(/.test(output); // it was reached
   return new LatentError(none ? "setup.no_wheel" : "setup.fetch", {
     what: none ? `the package index has no wheel for ${args.join(" ")}` : `pip could not fetch ${args.join(" ")}`,
     found,

@@ -2,6 +2,7 @@ import type { WorkProgress } from "../base/mod.ts";
 
 /** How a program ended. */
 export interface Ran {
+  /** Whether its exit status was 0. */
   success: boolean;
   /** Its standard output and standard error, in the order in which they came. */
   output: string;
@@ -9,6 +10,7 @@ export interface Ran {
 
 /** What {@linkcode run} needs to know. */
 export interface RunOptions {
+  /** The folder to run it in. */
   cwd?: string;
   /** Added to this process's environment. */
   env?: Record<string, string>;
@@ -29,7 +31,11 @@ export async function* run(
   const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped", ...options })
     .spawn();
   const ran: Ran = { success: false, output: "" };
-  const ended = Promise.all([child.status, collect(child.stdout, ran), collect(child.stderr, ran)]);
+  const stop = new AbortController();
+  const ended = Promise.all([
+    child.status,
+    ...[child.stdout, child.stderr].map((from) => collect(from, ran, stop.signal)),
+  ]);
   const start = performance.now();
   let status: Deno.CommandStatus | undefined;
   try {
@@ -42,14 +48,15 @@ export async function* run(
   } finally {
     if (status === undefined) {
       child.kill();
-      await ended;
+      stop.abort(); // a child of the child (g++'s cc1plus) may hold the pipes for long
+      await Promise.allSettled([ended, child.status]);
     }
   }
   return { ...ran, success: status.success };
 }
 
-async function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>, into: Ran): Promise<void> {
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) into.output += text;
+async function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>, into: Ran, signal: AbortSignal): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream(), { signal })) into.output += text;
 }
 
 /** What a promise brings within that time, else undefined. */

@@ -18,9 +18,9 @@ import { nativeSources } from "./sources.ts";
 
 /** What set-up is to provide, and where. */
 export interface SetupOptions extends LibtorchOptions {
-  /** @default {that of the user, {@linkcode cacheFolder}} */
+  /** The folder of the cache. @default {that of the user, {@linkcode cacheFolder}} */
   cache?: string;
-  /** @default {those of this version, {@linkcode nativeSources}} */
+  /** What the shim is compiled from. @default {those of this version, {@linkcode nativeSources}} */
   sources?: NativeSources;
 }
 
@@ -31,7 +31,8 @@ export interface SetupOptions extends LibtorchOptions {
  *
  * The `done` event's result has `libtorch`, `shim` and `changed`: whether anything had to be made or waited for.
  *
- * Throws LatentError: `setup.*` for what is missing here, `file.*` for a wheel that can't be used.
+ * Throws LatentError: `setup.*` for what is missing here, `file.*` for a wheel that can't be used; and the reason of the
+ * signal that stopped it: what was finished by then is kept.
  */
 export async function* setup(options: SetupOptions = {}): AsyncGenerator<WorkEvent> {
   if (options.fromWheel !== undefined && options.libtorch !== undefined) {

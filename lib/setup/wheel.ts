@@ -6,7 +6,9 @@ import { openZip, type Zip, type ZipEntry } from "./zip.ts";
 
 /** A Python wheel that was opened. */
 export interface Wheel extends Disposable {
+  /** Of its file. */
   path: string;
+  /** The archive that it is. */
   zip: Zip;
   /** The text of a file of its `.dist-info` folder: "METADATA". Throws `file.wheel` where there is none. */
   info(name: string): Promise<string>;
@@ -56,13 +58,14 @@ export async function* unpackWheel(
     using target = createBelow(folder, entry.name);
     const hash = createHash("sha256");
     for await (const piece of wheel.zip.read(entry)) {
-      signal?.throwIfAborted();
       hash.update(piece);
       for (let at = 0; at < piece.length;) at += target.writeSync(piece.subarray(at));
       done += piece.length;
-      if (done - told < total / 100) continue;
+      if (done < total && done - told < total / 100) continue;
       yield { type: "progress", label, done, total, unit: "B" };
       told = done;
+      await new Promise((resolve) => setTimeout(resolve, 0)); // all of this reads and writes at once: let signals in
+      signal?.throwIfAborted();
     }
     if (hash.digest("base64url") !== hashes.get(entry.name)) {
       throw damaged(wheel.path, `${entry.name} is not the file that its RECORD lists`);

@@ -6,7 +6,9 @@ export interface ZipEntry {
   name: string;
   /** Bytes when unpacked. */
   size: number;
+  /** Bytes in the archive. */
   packedSize: number;
+  /** Whether it is compressed; else it is stored as it is. */
   deflated: boolean;
   /** Of its local header in the archive. */
   offset: number;

@@ -16,7 +16,9 @@ export function device(name: string): Device {
   const { version, cuda } = libtorchInfo();
   throw new LatentError("usage.device", {
     what: `There is no device "${name}"`,
-    found: `${found.join(", ")} (libtorch ${version}, ${cuda ? "with CUDA but no usable driver or GPU" : "a CPU build"})`,
+    found: `${found.join(", ")} (libtorch ${version}, ${
+      cuda ? "with CUDA but no usable driver or GPU" : "a CPU build"
+    })`,
     wanted: "one of these, or auto",
     mend: cuda
       ? "Install NVIDIA's driver (`nvidia-smi` must list the GPU), or leave --device out."

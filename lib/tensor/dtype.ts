@@ -58,7 +58,9 @@ export function dtypeNumber(dtype: DType | null | undefined): number | null | un
 /** The dtype of libtorch's number. */
 export function dtypeName(number: number): DType {
   const name = names.get(number);
-  if (name === undefined) throw new LatentError("tensor.dtype", { what: `libtorch's dtype number ${number} has no name here` });
+  if (name === undefined) {
+    throw new LatentError("tensor.dtype", { what: `libtorch's dtype number ${number} has no name here` });
+  }
   return name;
 }
 

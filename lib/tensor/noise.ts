@@ -42,7 +42,9 @@ function torchNoise(seeds: readonly number[]): Noise {
   const generators = seeds.map((seed) => Generator.seeded(seed));
   return {
     normal: (shape, device = "cpu") =>
-      scope(() => cat(generators.map((g) => randn([1, ...shape.slice(1)], { generator: g, dtype: "float32" }))).to({ device })),
+      scope(() =>
+        cat(generators.map((g) => randn([1, ...shape.slice(1)], { generator: g, dtype: "float32" }))).to({ device })
+      ),
     [Symbol.dispose]: () => generators.forEach((g) => g.dispose()),
   };
 }

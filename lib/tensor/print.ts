@@ -17,14 +17,20 @@ export function format(x: Tensor): string {
   return `tensor(${[text, ...notes].join(", ")})`;
 }
 
-function rows(values: number[], shape: readonly number[], show: (v: number) => string, cut: boolean, indent: number): string {
+function rows(
+  values: number[],
+  shape: readonly number[],
+  show: (v: number) => string,
+  cut: boolean,
+  indent: number,
+): string {
   if (shape.length === 0) return show(values[0]!).trim();
   const [size, ...rest] = shape as [number, ...number[]];
   const step = values.length / size;
-  const shown = cut && size > 2 * edge
-    ? [...range(0, edge), -1, ...range(size - edge, size)]
-    : range(0, size);
-  const parts = shown.map((i) => i < 0 ? "..." : rows(values.slice(i * step, (i + 1) * step), rest, show, cut, indent + 1));
+  const shown = cut && size > 2 * edge ? [...range(0, edge), -1, ...range(size - edge, size)] : range(0, size);
+  const parts = shown.map((i) =>
+    i < 0 ? "..." : rows(values.slice(i * step, (i + 1) * step), rest, show, cut, indent + 1)
+  );
   const separator = rest.length === 0 ? ", " : `,${"\n".repeat(rest.length)}${" ".repeat(indent)}`;
   return `[${parts.join(separator)}]`;
 }
@@ -35,7 +41,13 @@ function numberFormat(values: readonly number[]): (v: number) => string {
   const largest = Math.max(0, ...finite.slice(0, 10000).map(Math.abs));
   const integral = finite.every(Number.isInteger);
   const show = (v: number) =>
-    !Number.isFinite(v) ? String(v) : integral ? String(v) : largest >= 1e5 || largest < 1e-3 ? v.toExponential(4) : v.toFixed(4);
+    !Number.isFinite(v)
+      ? String(v)
+      : integral
+      ? String(v)
+      : largest >= 1e5 || largest < 1e-3
+      ? v.toExponential(4)
+      : v.toFixed(4);
   const width = Math.max(...values.slice(0, 10000).map((v) => show(v).length));
   return (v) => show(v).padStart(width);
 }

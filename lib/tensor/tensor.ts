@@ -85,7 +85,10 @@ export class Tensor extends TensorMethods {
   }
 
   /** Accumulates the gradients of this tensor in the leaves it was made from. @param gradient needed unless it is a scalar */
-  backward(gradient?: Tensor, options: { retainGraph?: boolean; createGraph?: boolean; inputs?: readonly Tensor[] } = {}): void {
+  backward(
+    gradient?: Tensor,
+    options: { retainGraph?: boolean; createGraph?: boolean; inputs?: readonly Tensor[] } = {},
+  ): void {
     const { retainGraph = false, createGraph = false, inputs = [] } = options;
     backward([this], gradient === undefined ? [] : [gradient], retainGraph, createGraph, inputs);
   }
@@ -151,7 +154,7 @@ export interface TensorOptions {
 export function tensor(values: Nested | ElementArray | Uint8ClampedArray, options: TensorOptions = {}): Tensor {
   const [array, found, shape] = ArrayBuffer.isView(values)
     ? [values as ElementArray, arrayDtype(values), [values.length]] as const
-    : fromNested(values);
+    : fromNested(values, options.dtype);
   const wanted = options.shape ?? shape;
   const count = wanted.reduce((product, size) => product * size, 1);
   if (count !== array.length) {
@@ -201,7 +204,11 @@ export interface GradOptions {
 }
 
 /** Gradients of outputs by inputs, accumulated nowhere. */
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
   const { weights = [], retainGraph = false, createGraph = false, allowUnused = false } = options;
   return gradients(outputs, inputs, weights, { retainGraph, createGraph, allowUnused })
     .map((value) => value === 0 ? null : wrap(value));
@@ -217,7 +224,7 @@ export function clearGrads(leaves: readonly Tensor[]): void {
   setAccumulated(leaves, leaves.map(() => null));
 }
 
-function fromNested(values: Nested): [ElementArray, DType, number[]] {
+function fromNested(values: Nested, dtype: DType | undefined): [ElementArray, DType, number[]] {
   const shape: number[] = [];
   for (let row = values; Array.isArray(row); row = row[0]!) {
     shape.push(row.length);
@@ -226,7 +233,10 @@ function fromNested(values: Nested): [ElementArray, DType, number[]] {
   const flat: (number | boolean)[] = [];
   flatten(values, shape, 0, flat);
   const booleans = flat.length > 0 && flat.every((v) => typeof v === "boolean");
-  return booleans ? [Uint8Array.from(flat, Number), "bool", shape] : [Float32Array.from(flat, Number), "float32", shape];
+  if (booleans) return [Uint8Array.from(flat, Number), "bool", shape];
+  // Through float64, which holds what float32 and integers up to 2^53 are made of; without a dtype numbers mean float32.
+  if (dtype === undefined || dtype === "float32") return [Float32Array.from(flat, Number), "float32", shape];
+  return [Float64Array.from(flat, Number), "float64", shape];
 }
 
 function flatten(values: Nested, shape: readonly number[], depth: number, into: (number | boolean)[]): void {
@@ -255,7 +265,10 @@ function arrayDtype(array: ArrayBufferView): DType {
   if (array instanceof Int16Array) return "int16";
   if (array instanceof Int32Array) return "int32";
   if (array instanceof BigInt64Array) return "int64";
-  throw new LatentError("tensor.dtype", { what: `A ${array.constructor.name} has no dtype`, wanted: "a typed array of floats or integers" });
+  throw new LatentError("tensor.dtype", {
+    what: `A ${array.constructor.name} has no dtype`,
+    wanted: "a typed array of floats or integers",
+  });
 }
 
 /** The dtype that JavaScript has a typed array for. */

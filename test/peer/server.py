@@ -5,8 +5,8 @@ A message is a line of JSON and, right after it, the bytes of its arrays one aft
     {"call": "module.function", "json": {…}, "arrays": [{"name", "dtype", "shape", "size"}, …]}
     {"json": {…}, "arrays": […]}    or    {"error": "the traceback"}
 
-A function gets JSON values and arrays (tensors) alike as keyword arguments and returns a dict of both. What it prints goes
-to stderr. The process ends when its input does.
+A function gets JSON values and arrays (tensors) alike as keyword arguments and returns a dict of both. What it prints
+goes to stderr. The process ends when its input does.
 """
 
 import importlib

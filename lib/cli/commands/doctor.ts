@@ -8,7 +8,7 @@ export const doctor = command({
   name: "doctor",
   summary: "Tell what this program stands on and what is missing.",
   options: z.strictObject({}),
-  permissions: ["read", "env", "run", "ffi", "sys"],
+  permissions: ["read", "run", "ffi", "sys"],
   async run() {
     const report = await look({ devices });
     return { text: renderDoctor(report), value: report, failed: !report.ready };

@@ -14,7 +14,7 @@ export const setup = command({
     libtorch: pathOption("folder", "A folder with libtorch to use instead of searching for one.").optional(),
     quietWhenDone: z.boolean().default(false).describe("Say nothing where nothing is missing."),
   }),
-  permissions: ["read", "write", "net", "env", "run", "ffi", "sys"],
+  permissions: ["read", "write", "net", "run", "ffi", "sys"],
   async *run({ quietWhenDone, variant, fromWheel, libtorch }, { signal }): AsyncGenerator<WorkEvent> {
     const wishes = { variant, signal, ...fromWheel && { fromWheel }, ...libtorch && { libtorch } };
     for await (const event of provide(wishes)) {

@@ -1,4 +1,4 @@
-"""The benchmarks' networks against the original's outputs and names, so that what `latent` is timed against is right."""
+"""The benchmarks' networks against the original's outputs and names: what `latent` is timed against must be right."""
 
 import json
 
@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 
 def unet_outputs(folder):
-    """Largest error of ε relative to the golden's largest magnitude, contiguous and channels_last, and its tolerance."""
+    """Largest error of ε relative to the golden's largest magnitude in either memory format, and its tolerance."""
     network = unet.UNet(**params(folder)["unet_config"]["params"])
     prefix = "model.diffusion_model."
     state = torch.load(f"{folder}/model.ckpt", weights_only=True)["state_dict"]

@@ -6,8 +6,8 @@ from torch import nn
 
 
 def functional(function, options=None, grad_output=None, channels_last=False, **inputs):
-    """`torch.nn.functional.<function>(**inputs, **options)`: its output; with `grad_output` also `grad.<input>` of every
-    floating-point input. Inputs have PyTorch's argument names (input, weight, bias; query, key, value)."""
+    """`torch.nn.functional.<function>(**inputs, **options)`: its output; with `grad_output` also `grad.<input>`
+    of every floating-point input. Inputs have PyTorch's argument names (input, weight, bias; query, key, value)."""
     leaves = {}
     for name, value in inputs.items():
         if channels_last and value.dim() == 4:

@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 def decode(data, mode="RGBA", transpose=True):
     """The pixels of a file's bytes in a mode, turned as EXIF says."""
     with Image.open(io.BytesIO(data.numpy().tobytes())) as image:
-        image = ImageOps.exif_transpose(image) if transpose else image
-        return {"pixels": array(image.convert(mode)), "format": image.format, "mode": image.mode}
+        upright = ImageOps.exif_transpose(image) if transpose else image
+        return {"pixels": array(upright.convert(mode)), "format": image.format, "mode": image.mode}
 
 
 def encode(pixels, format, mode="RGB", orientation=None, options=None):
@@ -27,10 +27,10 @@ def encode(pixels, format, mode="RGB", orientation=None, options=None):
     return {"data": torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)}
 
 
-def resize(pixels, width, height, filter, box=None):
-    """Resized with `filter` (bicubic, bilinear, lanczos, box, nearest), from `box` (left, top, right, bottom) if given."""
+def resize(pixels, width, height, filter):
+    """Resized with `filter` (bicubic, bilinear, box, …)."""
     resampling = Image.Resampling[filter.upper()]
-    return {"pixels": array(picture(pixels).resize((width, height), resampling, box))}
+    return {"pixels": array(picture(pixels).resize((width, height), resampling))}
 
 
 def picture(pixels):

@@ -17,8 +17,8 @@ def set_threads(count):
 
 
 def memory():
-    """Peak resident memory in bytes, of this process alone where the system tells (`ru_maxrss` starts at the parent's), and
-    the page faults so far."""
+    """Peak resident memory in bytes, of this process alone where the system tells (`ru_maxrss` starts at the parent's),
+    and the page faults so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     try:
         with open("/proc/self/status") as status:

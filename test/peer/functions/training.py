@@ -5,8 +5,8 @@ from torch.optim import lr_scheduler
 
 
 def optimize(optimizer, options, learning_rates=None, **arrays):
-    """`torch.optim.<optimizer>(**options)` from parameters `param.<name>` with the gradients `grad.<name>` of each step,
-    [steps, …]. The parameters after every step as `param.<name>`, [steps, …]; the moments after the last as
+    """`torch.optim.<optimizer>(**options)` from parameters `param.<name>` with the gradients `grad.<name>` of each
+    step, [steps, …]. The parameters after every step as `param.<name>`, [steps, …]; the moments after the last as
     `exp_avg.<name>`, `exp_avg_sq.<name>`. `learning_rates` has one for each step."""
     names = [name.removeprefix("param.") for name in arrays if name.startswith("param.")]
     params = {name: torch.nn.Parameter(arrays[f"param.{name}"].clone()) for name in names}
@@ -36,7 +36,7 @@ def clip_grad_norm(max_norm, **gradients):
 
 
 def ema(start, params, decay=0.9999, num_updates=0):
-    """The original's moving average with warm-up: from `start` over `params` [steps, …], after every step [steps, …]."""
+    """The original's moving average with warm-up: from `start` over `params` [steps, …]; after each step [steps, …]."""
     shadow, history, decays = start.clone(), [], []
     for param in params:
         num_updates += 1
@@ -47,15 +47,15 @@ def ema(start, params, decay=0.9999, num_updates=0):
 
 
 def learning_rates(parts, base, steps, milestones=()):
-    """Rates of `steps` optimiser steps by torch's schedulers, [{"name": "CosineAnnealingLR", …its options}, …], one after
-    the other at `milestones`."""
+    """Rates of `steps` optimiser steps by torch's schedulers, [{"name": "CosineAnnealingLR", …its options}, …], one
+    after the other at `milestones`."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)
     schedulers = [getattr(lr_scheduler, part.pop("name"))(optimizer, **part) for part in parts]
     return rates(optimizer, lr_scheduler.SequentialLR(optimizer, schedulers, list(milestones)), steps)
 
 
 def lambda_learning_rates(name, base, steps, warmup=None, total=None):
-    """Rates of `steps` optimiser steps by diffusers' LambdaLR schedules: constant, constant_with_warmup, linear, cosine."""
+    """Rates of `steps` optimiser steps by diffusers' LambdaLR schedules: constant_with_warmup, linear, cosine, …"""
     from diffusers.optimization import get_scheduler  # seconds, which the other functions need not wait for
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)

@@ -1,0 +1,176 @@
+import { join } from "@std/path";
+import * as z from "zod";
+import { check, LatentError, sha256File } from "../base/mod.ts";
+import { linearSqrt, type Parameterization, type Schedule } from "../diffusion/mod.ts";
+import { loadTensors, SafetensorsFile, tensorSources, writeSafetensors } from "../file/mod.ts";
+import { AutoencoderKL, type AutoencoderOptions, Unet, type UnetOptions } from "../model/mod.ts";
+import { onDevice } from "../nn/mod.ts";
+import type { Device, Tensor } from "../tensor/mod.ts";
+
+const FORMAT = "latent.model.1";
+
+const count = z.int().min(1).max(65536);
+const coderSchema = z.strictObject({
+  channels: count,
+  multipliers: z.array(count).min(1).max(8),
+  residualBlocks: z.int().min(0).max(64),
+  attentionResolutions: z.array(count),
+  resolution: count,
+  imageChannels: count,
+  latentChannels: count,
+  embedChannels: count,
+  doubleLatent: z.boolean(),
+  dropout: z.number(),
+});
+const unetSchema = z.strictObject({
+  inChannels: count,
+  outChannels: count,
+  modelChannels: count,
+  multipliers: z.array(count).min(1).max(8),
+  residualBlocks: count.max(64),
+  attentionFactors: z.array(count),
+  heads: z.union([z.strictObject({ count }), z.strictObject({ channels: count })]),
+  dropout: z.number(),
+  scaleShift: z.boolean(),
+  residualResampling: z.boolean(),
+});
+const firstStageSchema = z.strictObject({ kind: z.literal("autoencoder"), autoencoder: coderSchema });
+const diffusionSchema = z.strictObject({
+  kind: z.literal("diffusion"),
+  autoencoder: coderSchema,
+  unet: unetSchema,
+  schedule: z.strictObject({ steps: count, start: z.number(), end: z.number() }),
+  predict: z.enum(["eps", "x0", "v"]),
+  latentScale: z.number().positive(),
+  size: count,
+});
+
+/** What a denoiser was trained for, beside the networks. */
+export interface DiffusionSettings {
+  schedule: { steps: number; start: number; end: number };
+  predict: Parameterization;
+  /** Latents are multiplied by it after encoding and divided before decoding. */
+  latentScale: number;
+  /** Side of the training images, pixels. */
+  size: number;
+}
+
+/** A first stage and a denoiser in its latent space, ready to sample. */
+export interface LatentDiffusion extends DiffusionSettings, Disposable {
+  firstStage: AutoencoderKL;
+  unet: Unet;
+  noise: Schedule;
+  /** SHA-256 of the file it was read from. */
+  hash: string;
+}
+
+/** A run's model, or the file itself. */
+function modelPath(path: string): string {
+  try {
+    return Deno.statSync(path).isDirectory ? join(path, "model.safetensors") : path;
+  } catch {
+    throw new LatentError("usage.model", {
+      what: `There is no model at ${path}`,
+      wanted: "the folder of a run, or a model.safetensors",
+      mend: "Train one with `latent train autoencoder`, then `latent train diffusion`.",
+    });
+  }
+}
+
+/** Writes a first stage as one file: its weights under the original's names, its architecture in the metadata. */
+export function saveFirstStage(path: string, model: AutoencoderKL): void {
+  write(path, { kind: "autoencoder", autoencoder: model.options }, model.stateDict());
+}
+
+/** Reads what {@linkcode saveFirstStage} wrote, from the file or the run's folder. */
+export function loadFirstStage(path: string, device: Device = "cpu"): AutoencoderKL {
+  return read(path, device, (file, value, tensors) => {
+    const { autoencoder } = checked(firstStageSchema, value, file);
+    return loaded(() => new AutoencoderKL(autoencoder), tensors, "", file, device);
+  });
+}
+
+/** Writes first stage and denoiser as one file, under the original's prefixes. */
+export function saveDiffusion(path: string, firstStage: AutoencoderKL, unet: Unet, settings: DiffusionSettings): void {
+  const tensors = new Map([
+    ...withPrefix("model.diffusion_model.", unet.stateDict()),
+    ...withPrefix("first_stage_model.", firstStage.stateDict()),
+  ]);
+  write(path, { kind: "diffusion", autoencoder: firstStage.options, unet: unet.options, ...settings }, tensors);
+}
+
+/** Reads what {@linkcode saveDiffusion} wrote, from the file or the run's folder. */
+export async function loadDiffusion(path: string, device: Device = "cpu"): Promise<LatentDiffusion> {
+  const hash = await sha256File(modelPath(path));
+  return read(path, device, (file, value, tensors) => {
+    const { autoencoder, unet: options, kind: _, ...settings } = checked(diffusionSchema, value, file);
+    const firstStage = loaded(() => new AutoencoderKL(autoencoder), tensors, "first_stage_model.", file, device);
+    const unet = loaded(() => new Unet(options), tensors, "model.diffusion_model.", file, device);
+    const dispose = () => (firstStage.dispose(), unet.dispose());
+    return {
+      ...settings,
+      firstStage,
+      unet,
+      noise: linearSqrt(settings.schedule),
+      hash,
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
+  });
+}
+
+function write(
+  path: string,
+  config: { kind: string; autoencoder: AutoencoderOptions; unet?: UnetOptions } & Partial<DiffusionSettings>,
+  tensors: ReadonlyMap<string, Tensor>,
+): void {
+  const metadata = new Map([["format", FORMAT], ["config", JSON.stringify(config)]]);
+  writeSafetensors(path, tensorSources(tensors), { metadata, replace: true });
+}
+
+function read<T>(
+  path: string,
+  device: Device,
+  build: (file: string, config: unknown, tensors: Map<string, Tensor>) => T,
+): T {
+  const file = modelPath(path);
+  using source = SafetensorsFile.open(file);
+  if (source.metadata.get("format") !== FORMAT) {
+    throw new LatentError("file.model", {
+      what: `${file} is not a model of this program`,
+      found: `format ${source.metadata.get("format") ?? "none"} in its metadata`,
+      wanted: FORMAT,
+    });
+  }
+  const tensors = loadTensors(source, { device });
+  try {
+    return build(file, JSON.parse(source.metadata.get("config") ?? "null"), tensors);
+  } finally {
+    for (const tensor of tensors.values()) tensor.dispose();
+  }
+}
+
+function checked<T extends z.ZodType>(schema: T, value: unknown, file: string): z.output<T> {
+  return check(schema, value, {
+    code: "file.model",
+    subject: `The config in ${file}`,
+    mend: "Use a model file of this kind.",
+  });
+}
+
+function loaded<M extends AutoencoderKL | Unet>(
+  build: () => M,
+  all: ReadonlyMap<string, Tensor>,
+  prefix: string,
+  file: string,
+  device: Device,
+): M {
+  const own = [...all].filter(([name]) => name.startsWith(prefix));
+  const model = onDevice(device, build);
+  model.loadStateDict(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])), file);
+  return model;
+}
+
+function withPrefix(prefix: string, tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] {
+  return [...tensors].map(([name, tensor]) => [prefix + name, tensor]);
+}

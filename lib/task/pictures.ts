@@ -1,0 +1,38 @@
+import type { Batch, Dataset } from "../data/mod.ts";
+import { emoji, imageFolder } from "../data/mod.ts";
+import { grid, type Picture } from "../image/mod.ts";
+import { type Device, fromBytes, scope, type Tensor } from "../tensor/mod.ts";
+
+/** The data set that a config names: `emoji`, or a folder. */
+export function openDataset(config: { data: string; images: { validation: number } }): Promise<Dataset> {
+  return config.data === "emoji" ? emoji() : imageFolder(config.data, { validation: config.images.validation });
+}
+
+/** A batch as a tensor: [B, 3, S, S] in [−1, 1], channels_last. */
+export function imagesOf(batch: Batch, size: number, device: Device = "cpu"): Tensor {
+  return scope(() =>
+    fromBytes(batch.images, { dtype: "uint8", shape: [batch.items.length, size, size, 3] })
+      .to({ device }).permute([0, 3, 1, 2]).to({ dtype: "float32" }).div_(127.5).sub_(1)
+  );
+}
+
+/** Images [B, 3, H, W] in [−1, 1], clamped and rounded to 8 bits. */
+export function picturesOf(images: Tensor): Picture[] {
+  const [count, , height, width] = images.shape as [number, number, number, number];
+  const rgb = scope(() =>
+    images.to({ dtype: "float32" }).clamp(-1, 1).add(1).mul(127.5).round().permute([0, 2, 3, 1]).to({ dtype: "uint8" })
+      .bytes()
+  );
+  return Array.from({ length: count }, (_, i) => {
+    const data = new Uint8ClampedArray(4 * width * height).fill(255);
+    for (let p = 0, from = 3 * i * width * height; p < width * height; p++, from += 3) {
+      data.set(rgb.subarray(from, from + 3), 4 * p);
+    }
+    return { width, height, data };
+  });
+}
+
+/** All images as one picture. */
+export function gridOf(images: Tensor, columns?: number): Picture {
+  return grid(picturesOf(images), columns === undefined ? {} : { columns });
+}

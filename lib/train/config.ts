@@ -1,0 +1,148 @@
+import * as z from "zod";
+import type { AutoencoderOptions } from "../model/mod.ts";
+
+/** Factor → multipliers of the published first stages (table 8 of the paper; f = 2 after its pattern). */
+const multipliersOf: Record<number, number[]> = {
+  1: [1],
+  2: [1, 2],
+  4: [1, 2, 4],
+  8: [1, 2, 4, 4],
+  16: [1, 1, 2, 2, 4],
+  32: [1, 1, 2, 2, 4, 4],
+};
+
+const positive = z.int().min(1);
+
+/** Which pictures, and how one becomes a training image. */
+const pictures = {
+  data: z.string().default("emoji").describe("A folder of images, or `emoji`.").meta({
+    placeholder: "FOLDER",
+    complete: "folder",
+  }),
+  size: positive.max(4096).default(64).describe("Side of the training images, pixels."),
+  images: z.strictObject({
+    crop: z.enum(["center", "random"]).default("center").describe("Which part of a picture that is not square."),
+    flip: z.boolean().default(false).describe("Mirror half of the images."),
+    validation: z.number().min(0).max(0.9).default(0.05).describe(
+      "Share of a folder kept out of training (emoji: a fixed tenth).",
+    ),
+    workers: z.int().min(1).max(64).optional().describe("Threads that decode."),
+  }).prefault({}),
+};
+
+/** How long, how fast, where, and what is kept. */
+const optimisation = {
+  batchSize: positive.default(16).describe("Images of one forward pass."),
+  steps: positive.default(100_000).describe("Optimiser steps."),
+  minutes: z.number().positive().optional().describe("Stop after this time, even before the steps are done."),
+  learningRate: z.number().positive().default(1e-4).describe("Of an optimiser step; used as written."),
+  precision: z.enum(["float32", "bfloat16"]).default("float32").describe("Of matrix products and convolutions."),
+  seed: z.int().min(0).default(0).describe("Of weights, order and noise."),
+  device: z.string().default("auto").describe("cpu, cuda, cuda:1, or auto."),
+  threads: z.int().min(0).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
+  optimizer: z.strictObject({
+    accumulate: positive.default(1).describe("Batches of one optimiser step."),
+    warmup: z.int().min(0).default(0).describe("Steps over which the learning rate rises from 0."),
+    clip: z.number().positive().default(1).describe("Largest norm of all gradients together."),
+    weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled weight decay."),
+    emaDecay: z.number().min(0).max(1).default(0.9999).describe("Of the averaged weights, which are the ones used."),
+  }).prefault({}),
+  every: z.strictObject({
+    validate: positive.default(500).describe("Steps between validation losses."),
+    sample: positive.default(1000).describe("Steps between sample grids."),
+    checkpoint: positive.default(500).describe("Steps between checkpoints."),
+    keep: positive.optional().describe("Steps of which the checkpoints are kept for good."),
+  }).prefault({}),
+};
+
+/** The architecture of a first stage, as it is written in a config. */
+export const autoencoderSchema = z.strictObject({
+  f: z.literal([1, 2, 4, 8, 16, 32]).default(4).describe("Downsampling factor."),
+  channels: z.int().min(32).multipleOf(32).default(128).describe("Channels at full resolution."),
+  multipliers: z.array(positive).min(1).optional().describe(
+    "Factor of the channels at each resolution; the paper's for f unless given.",
+  ),
+  residualBlocks: z.int().min(0).default(2).describe("Residual blocks a resolution."),
+  attentionResolutions: z.array(positive).default([]).describe(
+    "Feature-map sizes with attention, at size `resolution`.",
+  ),
+  resolution: positive.default(256).describe("Nominal image size that attentionResolutions refer to."),
+  latentChannels: positive.default(4).describe("Channels of the latent."),
+  dropout: z.number().min(0).max(0.9).default(0),
+}).superRefine(({ f, multipliers }, context) => {
+  if (multipliers === undefined || 2 ** (multipliers.length - 1) === f) return;
+  context.addIssue({ code: "custom", path: ["multipliers"], message: `${Math.log2(f) + 1} numbers, for f = ${f}` });
+});
+
+/** The networks that a config's `model` describes. */
+export function autoencoderOptions(model: z.output<typeof autoencoderSchema>): AutoencoderOptions {
+  const { f, multipliers = multipliersOf[f]!, latentChannels, ...rest } = model;
+  return { ...rest, multipliers, latentChannels, embedChannels: latentChannels, imageChannels: 3, doubleLatent: true };
+}
+
+/** The architecture of a denoiser, as it is written in a config. */
+export const unetSchema = z.strictObject({
+  channels: z.int().min(32).multipleOf(32).default(128).describe("Channels at full resolution."),
+  multipliers: z.array(positive).min(1).default([1, 2, 4]).describe("Factor of the channels at each resolution."),
+  residualBlocks: positive.default(2).describe("Residual blocks a resolution."),
+  attentionFactors: z.array(positive).default([2, 4]).describe("Downsampling factors with attention."),
+  headChannels: positive.default(32).describe("Channels of one attention head."),
+  dropout: z.number().min(0).max(0.9).default(0),
+  scaleShift: z.boolean().default(false).describe("Scale and shift norms by the time embedding."),
+  residualResampling: z.boolean().default(false).describe("Change the resolution inside residual blocks."),
+});
+
+/** Settings of `latent train autoencoder`. */
+export const firstStageSchema = z.strictObject({
+  ...pictures,
+  model: autoencoderSchema.prefault({}),
+  klWeight: z.number().min(0).default(1e-6).describe("Weight of the KL divergence."),
+  ...optimisation,
+});
+
+/** Settings of `latent train diffusion`. */
+export const denoiseSchema = z.strictObject({
+  firstStage: z.string().min(1).describe("Run folder or model file of the autoencoder.").meta({
+    placeholder: "PATH",
+    complete: "file",
+  }),
+  ...pictures,
+  model: unetSchema.prefault({}),
+  schedule: z.strictObject({
+    steps: positive.default(1000).describe("T."),
+    start: z.number().positive().default(0.0015).describe("β of the first step."),
+    end: z.number().positive().max(0.999).default(0.0195).describe("β of the last."),
+  }).prefault({}).describe("Linear in √β."),
+  objective: z.strictObject({
+    predict: z.enum(["eps", "x0", "v"]).default("eps").describe("What the network predicts."),
+    loss: z.enum(["l1", "l2"]).default("l2"),
+    latentScale: z.union([z.literal("first-batch"), z.number().positive()]).default("first-batch")
+      .describe("What latents are multiplied by: 1/std of the first batch, or a number."),
+    sampleSteps: positive.default(50).describe("DDIM steps of the sample grids."),
+  }).prefault({}),
+  ...optimisation,
+});
+
+/** A checked config of a first stage's training. */
+export type FirstStageConfig = z.output<typeof firstStageSchema>;
+
+/** A checked config of a denoiser's training. */
+export type DenoiseConfig = z.output<typeof denoiseSchema>;
+
+/** What all trainings share. */
+export type TrainConfig = Omit<FirstStageConfig, "model" | "klWeight">;
+
+/** Settings that a resumed run may change: they do not alter what is learned. */
+export const changeable: readonly string[] = [
+  "steps",
+  "minutes",
+  "device",
+  "threads",
+  "data",
+  "firstStage",
+  "images.workers",
+  "every.validate",
+  "every.sample",
+  "every.checkpoint",
+  "every.keep",
+];

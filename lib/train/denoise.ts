@@ -1,0 +1,76 @@
+import { join } from "@std/path";
+import { addNoise, linearSqrt, sampleLoss } from "../diffusion/mod.ts";
+import { type AutoencoderKL, samplePosterior, type Unet } from "../model/mod.ts";
+import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
+import { grid } from "../image/mod.ts";
+import { type Generator, noGrad, randint, randn, type Tensor } from "../tensor/mod.ts";
+import type { DenoiseConfig } from "./config.ts";
+import type { Trainee } from "./trainee.ts";
+
+/** Where a run keeps the first stage that it was begun with. */
+export function firstStagePath(folder: string): string {
+  return join(folder, "first_stage.safetensors");
+}
+
+/** The denoiser's training: eq. 2 of the paper on latents of the frozen first stage, with t uniform. */
+export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: DenoiseConfig): Trainee {
+  const { schedule, objective: { predict, loss, latentScale, sampleSteps }, size } = config;
+  const noiseSchedule = linearSqrt(schedule);
+  const settings = { schedule, predict, size };
+
+  /** Images → latents drawn from the posterior, scaled. */
+  const encode = (images: Tensor, generator: Generator, scale: number) =>
+    noGrad(() => {
+      const posterior = firstStage.call(images);
+      const noise = randn(posterior.mean.shape, { generator, device: images.device });
+      return samplePosterior(posterior, noise).mul(scale);
+    });
+
+  const trainee: Trainee = {
+    network: unet,
+    state: { latentScale: latentScale === "first-batch" ? 1 : latentScale },
+    begin: (folder) => saveFirstStage(firstStagePath(folder), firstStage),
+    prepare(images, generator) {
+      if (latentScale !== "first-batch") return;
+      trainee.state = { latentScale: 1 / encode(images, generator, 1).std(null).item() };
+    },
+    loss(images, generator) {
+      const z = encode(images, generator, trainee.state["latentScale"]!);
+      const noise = randn(z.shape, { generator, device: z.device }).contiguous({ memoryFormat: "channels_last" });
+      const steps = randint(0, schedule.steps, [z.shape[0]!], { generator, device: z.device });
+      const t = Array.from(steps.data() as BigInt64Array, Number);
+      const x = addNoise(noiseSchedule, z, noise, t);
+      return sampleLoss(loss, unet.call(x, steps), target(z, noise, t)).mean(null);
+    },
+    async show() {
+      const model: LatentDiffusion = modelOf();
+      for await (const event of sample(model, { seed: 0, count: 16, steps: sampleSteps, device: deviceOf(unet) })) {
+        if (event.type === "pictures") return grid(event.pictures, { columns: 4 });
+      }
+      throw new Error("no batch was sampled");
+    },
+    save: (path) => saveDiffusion(path, firstStage, unet, { ...settings, latentScale: trainee.state["latentScale"]! }),
+  };
+
+  const modelOf = (): LatentDiffusion => ({
+    ...settings,
+    latentScale: trainee.state["latentScale"]!,
+    firstStage,
+    unet,
+    noise: noiseSchedule,
+    hash: "",
+    [Symbol.dispose]: () => {},
+  });
+
+  /** What the network should say: the noise, the latent, or √ᾱ·ε − √(1−ᾱ)·x0. */
+  const target = (z: Tensor, noise: Tensor, t: readonly number[]): Tensor => {
+    if (predict === "eps") return noise;
+    if (predict === "x0") return z;
+    return addNoise(noiseSchedule, noise, z.neg(), t);
+  };
+  return trainee;
+}
+
+function deviceOf(unet: Unet): string {
+  return unet.parameters()[0]!.device;
+}

@@ -1,0 +1,21 @@
+import type { Picture } from "../image/mod.ts";
+import type { AnyModule } from "../nn/mod.ts";
+import type { Generator, Tensor } from "../tensor/mod.ts";
+
+/** What the loop trains: the first stage and the denoiser each supply one. Images are [B, 3, S, S] in [−1, 1]. */
+export interface Trainee {
+  /** The network to optimise. */
+  network: AnyModule;
+  /** Writes what a new run keeps beside its checkpoints into its folder. */
+  begin(folder: string): void;
+  /** Measures what must be known before the first step, such as the latent scale. Not called in a resumed run. */
+  prepare(images: Tensor, generator: Generator): void;
+  /** The loss to minimise, a scalar; random numbers come from the generator alone. */
+  loss(images: Tensor, generator: Generator): Tensor;
+  /** A grid that shows what it has learned, from images of the validation set. */
+  show(images: Tensor): Promise<Picture>;
+  /** What belongs to the state of the run beside the weights; set when a run is resumed. */
+  state: Record<string, number>;
+  /** Writes the model for use, with the network's weights as they are now. */
+  save(path: string): void;
+}
