@@ -3,7 +3,7 @@ import { LatentError, sha256, type WorkEvent } from "../base/mod.ts";
 import { type Batch, type Dataset, loader } from "../data/mod.ts";
 import { loadTensors, recoverCheckpoints, tensorSources, writeAtomic, writeCheckpoint } from "../file/mod.ts";
 import { encodePng, plotCurves } from "../image/mod.ts";
-import { AdamW, clipGradNorm, constant, Ema, type Schedule, warmup } from "../optim/mod.ts";
+import { AdamW, clipGradNorm, constant, Ema, type LearningRate, warmup } from "../optim/mod.ts";
 import { autocast, clearGrads, type Device, Generator, noGrad, scope, stack, type Tensor } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
 import { diverged } from "./diverged.ts";
