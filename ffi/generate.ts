@@ -6,7 +6,8 @@
 import { LatentError } from "../lib/base/mod.ts";
 import { checked, native } from "./open.ts";
 
-interface Parameter {
+/** One parameter of a schema. */
+export interface Parameter {
   name: string;
   type: string;
   optional: boolean;
@@ -16,7 +17,8 @@ interface Parameter {
   keywordOnly: boolean;
 }
 
-interface Schema {
+/** One of libtorch's operators as its schema says. */
+export interface Schema {
   text: string;
   /** `add.Tensor` */
   name: string;
@@ -43,7 +45,8 @@ export function generate(): Record<string, string> {
   return { "ffi/operators.ts": operatorsFile(chosen), "lib/tensor/methods.ts": methodsFile(chosen) };
 }
 
-function schemas(wanted: Set<string>): Map<string, Schema> {
+/** The schemas of the named ones of libtorch's `aten` operators. */
+export function schemas(wanted: Set<string>): Map<string, Schema> {
   const { symbols, frame } = native();
   const found = new Map<string, Schema>();
   for (let i = 0;; i++) {

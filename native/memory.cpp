@@ -156,19 +156,20 @@ class Heap final : public at::Allocator {
   }
 
   // --- large: best fit, split, merge -----------------------------------------------------------------------------------
+  // Resident pages first, whatever the block's size: they cost no faults.
   void* take_large(size_t n) {
-    auto found = by_size_.lower_bound({n, nullptr});
-    // A free block whose pages are resident costs no faults; one without them is used before the region grows.
-    while (found != by_size_.end() && !blocks_.at(found->second).kept && found->first < 2 * n) ++found;
-    if (found == by_size_.end() || !blocks_.at(found->second).kept) found = by_size_.lower_bound({n, nullptr});
-    if (found == by_size_.end()) return extend(n);
-    char* data = found->second;
-    const Block block = remove_free(data);
-    if (!block.kept) make_room(n);
-    if (block.bytes > n) add_free(data + n, block.bytes - n, block.kept);
-    blocks_[data] = {n, false, false};
-    grow_live(n);
-    return data;
+    for (auto* pool : {&kept_free_, &bare_free_}) {
+      const auto found = pool->lower_bound({n, nullptr});
+      if (found == pool->end()) continue;
+      char* data = found->second;
+      const Block block = remove_free(data);
+      if (!block.kept) make_room(n);
+      if (block.bytes > n) add_free(data + n, block.bytes - n, block.kept);
+      blocks_[data] = {n, false, false};
+      grow_live(n);
+      return data;
+    }
+    return extend(n);
   }
 
   void* extend(size_t n) {
@@ -182,40 +183,38 @@ class Heap final : public at::Allocator {
     return data;
   }
 
+  // Free neighbours merge when both have pages; between blocks may lie slabs, which are no neighbours.
   void put_large(char* data) {
     auto at = blocks_.find(data);
-    size_t bytes = at->second.bytes;
-    live_ -= bytes;
-    bool kept = true;
-    if (auto next = std::next(at); next != blocks_.end() && next->second.free && next->first == data + bytes &&
-                                   next->second.kept) {
-      bytes += next->second.bytes;
-      remove_free(next->first);
-    }
+    char* start = data;
+    char* end = data + at->second.bytes;
+    live_ -= at->second.bytes;
     if (at != blocks_.begin()) {
-      if (auto previous = std::prev(at); previous->second.free && previous->second.kept &&
-                                         previous->first + previous->second.bytes == data) {
-        bytes += previous->second.bytes;
-        char* start = previous->first;
-        blocks_.erase(data);
+      const auto before = std::prev(at);
+      if (has_pages(before) && before->first + before->second.bytes == data) {
+        start = before->first;
         remove_free(start);
-        return add_free(start, bytes, kept);
       }
     }
     blocks_.erase(data);
-    add_free(data, bytes, kept);
+    if (const auto next = blocks_.find(end); next != blocks_.end() && has_pages(next)) {
+      end += remove_free(next->first).bytes;
+    }
+    add_free(start, static_cast<size_t>(end - start), true);
   }
+
+  static bool has_pages(std::map<char*, Block>::iterator block) { return block->second.free && block->second.kept; }
 
   void add_free(char* data, size_t bytes, bool kept) {
     blocks_[data] = {bytes, true, kept};
-    by_size_.insert({bytes, data});
+    (kept ? kept_free_ : bare_free_).insert({bytes, data});
     if (kept) kept_ += bytes;
   }
 
   Block remove_free(char* data) {
     auto at = blocks_.find(data);
     const Block block = at->second;
-    by_size_.erase({block.bytes, data});
+    (block.kept ? kept_free_ : bare_free_).erase({block.bytes, data});
     if (block.kept) kept_ -= block.bytes;
     blocks_.erase(at);
     return block;
@@ -232,29 +231,18 @@ class Heap final : public at::Allocator {
     if (live_ + n + kept_ > allowed) drop_pages(live_ + n > allowed ? 0 : allowed - live_ - n);
   }
 
-  // Gives pages of free blocks back, largest first, until at most `keep` bytes are kept; neighbours without pages merge.
+  // Gives pages of free blocks back, largest first, until at most `keep` bytes are kept.
   void drop_pages(size_t keep) {
-    std::vector<char*> dropped;
-    for (auto at = by_size_.rbegin(); at != by_size_.rend() && kept_ > keep; ++at) {
-      Block& block = blocks_.at(at->second);
-      if (!block.kept) continue;
-      madvise(at->second, block.bytes, MADV_DONTNEED);
-      block.kept = false;
-      kept_ -= block.bytes;
-      dropped.push_back(at->second);
+    while (kept_ > keep && !kept_free_.empty()) {
+      char* data = std::prev(kept_free_.end())->second;
+      Block block = remove_free(data);
+      madvise(data, block.bytes, MADV_DONTNEED);
+      for (auto next = blocks_.find(data + block.bytes); next != blocks_.end() && next->second.free && !next->second.kept;
+           next = blocks_.find(data + block.bytes)) {
+        block.bytes += remove_free(next->first).bytes;
+      }
+      add_free(data, block.bytes, false);
     }
-    for (char* data : dropped) merge_dropped(data);
-  }
-
-  void merge_dropped(char* data) {
-    auto at = blocks_.find(data);
-    if (at == blocks_.end() || !at->second.free || at->second.kept) return;
-    size_t bytes = remove_free(data).bytes;
-    for (auto next = blocks_.find(data + bytes); next != blocks_.end() && next->second.free && !next->second.kept;
-         next = blocks_.find(data + bytes)) {
-      bytes += remove_free(next->first).bytes;
-    }
-    add_free(data, bytes, false);
   }
 
   void commit(char* to) {
@@ -275,7 +263,7 @@ class Heap final : public at::Allocator {
   Classes classes_;
   std::array<std::vector<void*>, classes> free_small_;
   std::map<char*, Block> blocks_;
-  std::set<std::pair<size_t, char*>> by_size_;
+  std::set<std::pair<size_t, char*>> kept_free_, bare_free_;  // free large blocks by size: with pages, without
   size_t live_ = 0, peak_ = 0, kept_ = 0, kept_small_ = 0, allocations_ = 0, limit_ = 0;
 };
 

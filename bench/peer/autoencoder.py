@@ -45,10 +45,8 @@ class AttnBlock(nn.Module):
     def forward(self, x):
         b, c, height, width = x.shape
         h = self.norm(x)
-        q, k, v = (
-            layer(h).permute(0, 2, 3, 1).reshape(b, 1, height * width, c) for layer in (self.q, self.k, self.v)
-        )
-        h = F.scaled_dot_product_attention(q, k, v).view(b, height, width, c).permute(0, 3, 1, 2)
+        q, k, v = (layer(h).reshape(b, 1, c, height * width).transpose(2, 3) for layer in (self.q, self.k, self.v))
+        h = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(b, c, height, width)
         return x + self.proj_out(h)
 
 

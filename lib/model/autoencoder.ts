@@ -1,5 +1,5 @@
 import { Conv2d, Module } from "../nn/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import { scope, type Tensor } from "../tensor/mod.ts";
 import { type CoderOptions, Decoder, Encoder } from "./coder.ts";
 
 /** The architecture of a first stage. */
@@ -61,5 +61,5 @@ export function samplePosterior({ mean, logvar }: Posterior, noise: Tensor): Ten
 
 /** KL divergence from the standard normal, summed over each latent: [B]. */
 export function posteriorKl({ mean, logvar }: Posterior): Tensor {
-  return mean.square().add(logvar.exp()).sub(logvar).sub(1).sum([1, 2, 3]).mul(0.5);
+  return scope(() => mean.square().add(logvar.exp()).sub(logvar).sub(1).sum([1, 2, 3]).mul(0.5));
 }

@@ -10,7 +10,7 @@ export class Ema implements Disposable {
   readonly #shadow: ReadonlyMap<string, Tensor>;
 
   constructor(private readonly named: ReadonlyMap<string, Tensor>, private readonly decay = 0.9999) {
-    this.#shadow = new Map([...named].map(([name, p]) => [name, keep(noGrad(() => p.detach().clone()))]));
+    this.#shadow = new Map([...named].map(([name, p]) => [name, keep(noGrad(() => p.clone()))]));
   }
 
   /** Moves the average towards the parameters: shadow −= (1 − decay)(shadow − parameter), in one native call. */

@@ -1,7 +1,8 @@
 import type { Batch, Dataset } from "../data/mod.ts";
 import { emoji, imageFolder } from "../data/mod.ts";
-import { grid, type Picture } from "../image/mod.ts";
-import { type Device, fromBytes, scope, type Tensor } from "../tensor/mod.ts";
+import { LatentError } from "../base/mod.ts";
+import { encodePng, grid, type GridOptions, type Picture } from "../image/mod.ts";
+import { type Device, fromBytes, scope, Tensor } from "../tensor/mod.ts";
 
 /** The data set that a config names: `emoji`, or a folder. */
 export function openDataset(config: { data: string; images: { validation: number } }): Promise<Dataset> {
@@ -16,11 +17,27 @@ export function imagesOf(batch: Batch, size: number, device: Device = "cpu"): Te
   );
 }
 
-/** Images [B, 3, H, W] in [−1, 1], clamped and rounded to 8 bits. */
+/**
+ * Images [B, 3, H, W], or one [3, H, W], in [−1, 1], clamped and rounded to 8 bits.
+ *
+ * @throws {LatentError} `image.shape` for a tensor of another shape
+ */
 export function picturesOf(images: Tensor): Picture[] {
-  const [count, , height, width] = images.shape as [number, number, number, number];
+  const [width = 0, height = 0, channels, count = 1, ...rest] = images.shape.toReversed();
+  if (channels !== 3 || rest.length > 0) {
+    throw new LatentError("image.shape", {
+      what: "The tensor holds no images",
+      found: images.describe(),
+      wanted: "[B, 3, H, W] or [3, H, W], in [−1, 1]",
+    });
+  }
   const rgb = scope(() =>
-    images.to({ dtype: "float32" }).clamp(-1, 1).add(1).mul(127.5).round().permute([0, 2, 3, 1]).to({ dtype: "uint8" })
+    images.reshape([count, 3, height, width]).to({ dtype: "float32" }).clamp(-1, 1).add(1).mul(127.5).round().permute([
+      0,
+      2,
+      3,
+      1,
+    ]).to({ dtype: "uint8" })
       .bytes()
   );
   return Array.from({ length: count }, (_, i) => {
@@ -35,4 +52,14 @@ export function picturesOf(images: Tensor): Picture[] {
 /** All images as one picture. */
 export function gridOf(images: Tensor, columns?: number): Picture {
   return grid(picturesOf(images), columns === undefined ? {} : { columns });
+}
+
+/**
+ * Images as one PNG file, several in a grid. A Deno notebook shows it where it is the value of a cell.
+ *
+ * @param images pictures, or a tensor as {@linkcode picturesOf} takes it
+ */
+export function pngOf(images: Tensor | Picture | readonly Picture[], options: GridOptions = {}): Promise<Uint8Array> {
+  const pictures = images instanceof Tensor ? picturesOf(images) : [images].flat();
+  return encodePng(pictures.length === 1 ? pictures[0]! : grid(pictures, options));
 }

@@ -136,6 +136,12 @@ export class Tensor extends TensorMethods {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+
+  /** What a notebook shows: the values, and above them what the tensor is. */
+  [Symbol.for("Jupyter.display")](): Record<string, string> {
+    const text = this.toString();
+    return { "text/plain": text, "text/html": `<div>${this.describe()}</div><pre>${text}</pre>` };
+  }
 }
 
 adopt(Tensor);

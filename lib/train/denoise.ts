@@ -3,7 +3,7 @@ import { addNoise, linearSqrt, sampleLoss } from "../diffusion/mod.ts";
 import { type AutoencoderKL, samplePosterior, type Unet } from "../model/mod.ts";
 import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
 import { grid } from "../image/mod.ts";
-import { type Generator, noGrad, randint, randn, type Tensor } from "../tensor/mod.ts";
+import { cat, type Generator, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
 import type { DenoiseConfig } from "./config.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -18,24 +18,27 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
   const noiseSchedule = linearSqrt(schedule);
   const settings = { schedule, predict, size };
 
-  /** Images → latents drawn from the posterior, scaled. */
-  const encode = (images: Tensor, generator: Generator, scale: number) =>
-    noGrad(() => {
-      const posterior = firstStage.call(images);
-      const noise = randn(posterior.mean.shape, { generator, device: images.device });
-      return samplePosterior(posterior, noise).mul(scale);
-    });
+  /** Mean and log-variance of the posterior [B, 2Z, h, w] → latents drawn from it, scaled. */
+  const draw = (features: Tensor, generator: Generator, scale: number) => {
+    const [mean, logvar] = features.chunk(2, 1) as [Tensor, Tensor];
+    const noise = randn(mean.shape, { generator, device: mean.device });
+    return noGrad(() => samplePosterior({ mean, logvar }, noise).mul(scale));
+  };
 
   const trainee: Trainee = {
     network: unet,
     state: { latentScale: latentScale === "first-batch" ? 1 : latentScale },
     begin: (folder) => saveFirstStage(firstStagePath(folder), firstStage),
-    prepare(images, generator) {
-      if (latentScale !== "first-batch") return;
-      trainee.state = { latentScale: 1 / encode(images, generator, 1).std(null).item() };
+    features: (images) => {
+      const { mean, logvar } = firstStage.call(images);
+      return scope(() => cat([mean, logvar], 1));
     },
-    loss(images, generator) {
-      const z = encode(images, generator, trainee.state["latentScale"]!);
+    prepare(features, generator) {
+      if (latentScale !== "first-batch") return;
+      trainee.state = { latentScale: 1 / draw(features, generator, 1).std(null).item() };
+    },
+    loss(features, generator) {
+      const z = draw(features, generator, trainee.state["latentScale"]!);
       const noise = randn(z.shape, { generator, device: z.device }).contiguous({ memoryFormat: "channels_last" });
       const steps = randint(0, schedule.steps, [z.shape[0]!], { generator, device: z.device });
       const t = Array.from(steps.data() as BigInt64Array, Number);

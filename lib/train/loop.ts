@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { LatentError, sha256, type WorkEvent } from "../base/mod.ts";
-import { type Batch, type Dataset, loader } from "../data/mod.ts";
+import { type Dataset, loader } from "../data/mod.ts";
 import { loadTensors, recoverCheckpoints, tensorSources, writeAtomic, writeCheckpoint } from "../file/mod.ts";
 import { encodePng, plotCurves } from "../image/mod.ts";
 import { AdamW, clipGradNorm, constant, Ema, type LearningRate, warmup } from "../optim/mod.ts";
@@ -8,6 +8,7 @@ import { autocast, clearGrads, type Device, Generator, noGrad, scope, stack, typ
 import type { TrainConfig } from "./config.ts";
 import { diverged } from "./diverged.ts";
 import { imagesOf } from "../task/mod.ts";
+import { fromFeatures, fromImages, type Input, keepFeatures } from "./source.ts";
 import { checkedState, type RunFolder, wantSameConfig } from "./run_folder.ts";
 import {
   type Progress,
@@ -98,9 +99,11 @@ class Run implements Disposable {
       using seeded = Generator.seeded(config.seed + 2, device);
       this.#state.dropout.state = seeded.state;
     });
-    const images = await this.#firstImages(dataset.train);
-    scope(() => noGrad(() => trainee.prepare(images, this.#state.generator)));
-    images.dispose();
+    for await (const { input } of fromImages(dataset.train, this.#t, "file")) {
+      scope(() => noGrad(() => trainee.prepare(input, this.#state.generator)));
+      input.dispose();
+      break;
+    }
   }
 
   *#restore(): Generator_<WorkEvent> {
@@ -137,8 +140,12 @@ class Run implements Disposable {
   }
 
   async *steps(): AsyncGenerator<WorkEvent> {
-    const { config, signal } = this.#t;
-    const batches = this.#batches();
+    const { config, signal, dataset } = this.#t;
+    const { position } = this.#progress;
+    const kept = yield* keepFeatures(dataset, this.#t);
+    const batches = kept === undefined
+      ? fromImages(dataset.train, this.#t, { position })
+      : fromFeatures(kept, config, position);
     try {
       yield this.#report({});
       while (!this.#done() && !signal?.aborted) {
@@ -154,6 +161,7 @@ class Run implements Disposable {
       }
     } finally {
       await batches.return();
+      kept?.dispose();
     }
   }
 
@@ -188,22 +196,8 @@ class Run implements Disposable {
     return this.#progress.step >= steps || this.#progress.seconds >= 60 * minutes;
   }
 
-  #batches(): AsyncGenerator<Batch, void, undefined> {
-    const { config, dataset } = this.#t;
-    const { crop, flip, workers } = config.images;
-    return loader(dataset.train, {
-      batchSize: config.batchSize,
-      size: config.size,
-      seed: config.seed,
-      position: this.#progress.position,
-      crop,
-      flip,
-      ...(workers === undefined ? {} : { workers }),
-    });
-  }
-
   /** One optimiser step; what the progress line shows of it. */
-  async #step(batches: AsyncGenerator<Batch, void, undefined>): Promise<Record<string, number>> {
+  async #step(batches: AsyncGenerator<Input, void, undefined>): Promise<Record<string, number>> {
     const { config, trainee, device } = this.#t;
     const { generator, dropout, optimizer, ema } = this.#state;
     const { accumulate, clip } = config.optimizer;
@@ -213,17 +207,17 @@ class Run implements Disposable {
     for (let i = 0; i < accumulate; i++) {
       const { value: batch } = await batches.next();
       if (batch === undefined) break;
-      micro.push(imagesOf(batch, config.size, device));
+      micro.push(batch.input);
       this.#progress.position = batch.position;
     }
-    const forward = (images: Tensor) =>
-      autocast(device, config.precision, () => trainee.loss(images, generator)).div(accumulate);
+    const forward = (input: Tensor) =>
+      autocast(device, config.precision, () => trainee.loss(input, generator)).div(accumulate);
     const learningRate = config.learningRate * this.#schedule(this.#progress.step);
     trainee.network.train();
     const [loss, norm] = scope(() => {
       let sum: Tensor | undefined;
-      for (const images of micro) {
-        const part = forward(images);
+      for (const input of micro) {
+        const part = forward(input);
         part.backward();
         sum = sum === undefined ? part.detach() : sum.add(part.detach());
       }
@@ -240,7 +234,7 @@ class Run implements Disposable {
       dropout.state = dropoutBefore;
       throw diverged(trainee.network, this.#progress.step + 1, loss, norm, () => scope(() => micro.forEach(forward)));
     }
-    for (const images of micro) images.dispose();
+    for (const input of micro) input.dispose();
     this.#progress.step++;
     this.#t.folder.log({ step: this.#progress.step, seconds: this.#progress.seconds, loss, norm, learningRate });
     return { loss };
@@ -253,12 +247,14 @@ class Run implements Disposable {
       trainee.network.train(false);
       using generator = Generator.seeded(config.seed, device); // the same noise each time
       let sum = 0;
-      for await (const batch of loader(dataset.validation, { ...this.#file(), batchSize: config.batchSize })) {
-        using images = imagesOf(batch, config.size, device);
-        sum += batch.items.length * scope(() => noGrad(() => trainee.loss(images, generator).item()));
+      let count = 0;
+      for await (const { input } of fromImages(dataset.validation, this.#t, "file")) {
+        count += input.shape[0]!;
+        sum += input.shape[0]! * scope(() => noGrad(() => trainee.loss(input, generator).item()));
+        input.dispose();
         await setImmediate();
       }
-      return sum / dataset.validation.length;
+      return sum / count;
     });
     const { step, seconds, best } = this.#progress;
     if (best === null || loss < best.loss) this.#progress.best = { step, loss };
@@ -266,15 +262,12 @@ class Run implements Disposable {
     yield { type: "note", text: `step ${step}: validation loss ${loss.toPrecision(5)}` };
   }
 
-  #file(): { size: number; order: "file"; workers: number } {
-    return { size: this.#t.config.size, order: "file", workers: 1 };
-  }
-
-  async #firstImages(items: Dataset["train"], count = this.#t.config.batchSize): Promise<Tensor> {
-    for await (const batch of loader(items, { ...this.#file(), batchSize: count })) {
-      return imagesOf(batch, this.#t.config.size, this.#t.device);
+  async #firstImages(items: Dataset["train"]): Promise<Tensor> {
+    const { config, device, dataset } = this.#t;
+    for await (const batch of loader(items, { size: config.size, batchSize: 16, order: "file", workers: 1 })) {
+      return imagesOf(batch, config.size, device);
     }
-    throw new LatentError("data.empty", { what: `No image of ${this.#t.dataset.name} can be read` });
+    throw new LatentError("data.empty", { what: `No image of ${dataset.name} can be read` });
   }
 
   async *#show(): AsyncGenerator<WorkEvent> {
@@ -282,7 +275,7 @@ class Run implements Disposable {
     const { step } = this.#progress;
     if (this.#sampled === step) return;
     const items = dataset.validation.length > 0 ? dataset.validation : dataset.train;
-    using images = await this.#firstImages(items, 16);
+    using images = await this.#firstImages(items);
     trainee.network.train(false);
     const picture = await withAverages(this.#state, () => trainee.show(images));
     const path = folder.file("samples", `step-${String(step).padStart(7, "0")}.png`);

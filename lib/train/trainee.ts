@@ -8,10 +8,15 @@ export interface Trainee {
   network: AnyModule;
   /** Writes what a new run keeps beside its checkpoints into its folder. */
   begin(folder: string): void;
+  /**
+   * What the loss needs of images, [B, …], where a fixed network computes it: it is then computed once for a set whose
+   * images come back unchanged.
+   */
+  features?(images: Tensor): Tensor;
   /** Measures what must be known before the first step, such as the latent scale. Not called in a resumed run. */
-  prepare(images: Tensor, generator: Generator): void;
-  /** The loss to minimise, a scalar; random numbers come from the generator alone. */
-  loss(images: Tensor, generator: Generator): Tensor;
+  prepare(input: Tensor, generator: Generator): void;
+  /** The loss to minimise, a scalar, of images or their features; random numbers come from the generator alone. */
+  loss(input: Tensor, generator: Generator): Tensor;
   /** A grid that shows what it has learned, from images of the validation set. */
   show(images: Tensor): Promise<Picture>;
   /** What belongs to the state of the run beside the weights; set when a run is resumed. */

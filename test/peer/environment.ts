@@ -65,7 +65,7 @@ async function make(python: string, requirements: string, folder: string): Promi
 
 /** Runs a program; its output, or nothing when it is shown on stderr instead. */
 async function run(program: string, args: string[], output: "returned" | "shown" = "returned"): Promise<string> {
-  const failure = { what: `${[program, ...args].join(" ")} failed`, mend: MEND };
+  const failure = { what: `The Python environment of the live peers is not to be had: ${program} failed.`, mend: MEND };
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "inherit" }).spawn();

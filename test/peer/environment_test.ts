@@ -25,7 +25,7 @@ Deno.test("two makers at once make one environment; a later one finds it, and me
 
 const failures = [
   ["no Python", { python: "/no/python3" }, "/no/python3"],
-  ["a package that is not there", { requirements: "./no-such-folder\n" }, "pip"],
+  ["a package that is not there", { requirements: "./no-such-folder\n" }, "exit code"],
 ] as const;
 
 for (const [name, options, named] of failures) {

@@ -4,14 +4,19 @@ import type { Peer } from "./environment.ts";
 
 /** An array on its way: bytes little-endian and row-major, PyTorch's name of the dtype. */
 export interface PeerArray {
+  /** As PyTorch prints it, without its `torch.`. */
   dtype: string;
+  /** Sizes of the dimensions. */
   shape: readonly number[];
+  /** All elements. */
   bytes: Uint8Array;
 }
 
 /** What a function returned: its arrays, and the rest. */
 export interface Answer<T> {
+  /** By their names in the returned dict. */
   arrays: Record<string, PeerArray>;
+  /** Everything else of the dict. */
   json: T;
 }
 

@@ -71,6 +71,8 @@ export interface FakeTorch {
   tag?: string;
   /** More files, or others than usual. */
   files?: Record<string, Uint8Array | string>;
+  /** Whether it is a CUDA build: has those libraries too. */
+  withCuda?: boolean;
   /** Lines at the end of METADATA. */
   requires?: string;
   /** Changes what RECORD says. */
@@ -83,11 +85,11 @@ const platform = `${Deno.build.os === "darwin" ? "macosx_11_0" : "manylinux_2_28
 export async function fakeTorch(wish: FakeTorch = {}): Promise<Uint8Array<ArrayBuffer>> {
   const { version = "2.13.0+cpu", tag = `cp311-cp311-${platform}`, files, requires = "", record } = wish;
   const library = await emptyLibrary();
+  const names = ["torch_cpu", "c10", ...(wish.withCuda ? ["torch_cuda", "c10_cuda"] : [])];
   const contents = {
     "torch/__init__.py": "raise ImportError('never imported')",
     "torch/version.py": `__version__ = '${version}'\n`,
-    [`torch/lib/${libraryName("torch_cpu")}`]: library,
-    [`torch/lib/${libraryName("c10")}`]: library,
+    ...Object.fromEntries(names.map((name) => [`torch/lib/${libraryName(name)}`, library])),
     "torch/include/torch/fake.h": "#define FAKE_TORCH 42\n",
     ...files,
     "torch-0.dist-info/METADATA": `Metadata-Version: 2.1\nName: torch\n${requires}`,

@@ -128,3 +128,11 @@ onMachine("a libtorch of another variant or version than wished is passed over",
     await assert.rejects(run({ variant: "cuda" }), isError("setup.fetch"));
   });
 });
+
+onMachine("what a killed set-up has half unpacked is removed by the next one", async ({ cache, run }) => {
+  Deno.mkdirSync(join(cache, "tmp/2.13.0-cpu/torch"), { recursive: true });
+  Deno.writeTextFileSync(join(cache, "tmp/2.13.0-cpu/torch/version.py"), "half");
+  const { libtorch } = await run();
+  assert.equal(libtorch.version, "2.13.0+cpu");
+  assert.deepEqual(namesIn(cache), ["libtorch", "setup.json", "setup.lock", "shim"]);
+});

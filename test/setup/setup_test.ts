@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import assert from "node:assert/strict";
-import { libraryName, locate } from "../../ffi/mod.ts";
+import { locate } from "../../ffi/mod.ts";
 import { namesIn } from "../../lib/base/mod.ts";
 import { bareEnv, fakeSources, fakeTorch, fakeWheel, withEnv } from "./fixture.ts";
 import { isError, onMachine } from "./machine.ts";
@@ -129,7 +129,7 @@ onMachine(
       'echo "$*" >> ../../../../asked; case "$*" in *cuda-toolkit*) cp ../../../../nvidia.whl . ;; *) cp "$WHEEL" . ;; esac',
     torch: {
       version: "2.13.0+cu130",
-      files: { [`torch/lib/${libraryName("torch_cuda")}`]: "" },
+      withCuda: true,
       requires: "Requires-Dist: cuda-toolkit[cublas,cudart,cupti]==13.0.3\n",
     },
   },

@@ -1,0 +1,57 @@
+/**
+ * Trains a latent diffusion model on emoji for about a minute, and writes what it makes.
+ *
+ *     npx -y deno@2.9.6 run -A examples/emoji.ts runs/emoji
+ *
+ * @module
+ */
+import {
+  fetchEmoji,
+  loadDiffusion,
+  pngOf,
+  sample,
+  setup,
+  trainAutoencoder,
+  trainDiffusion,
+  type WorkEvent,
+} from "../mod.ts";
+
+const minutes = Number(Deno.env.get("LATENT_EXAMPLE_MINUTES") ?? 1);
+const [folder = "runs/emoji"] = Deno.args;
+
+const stop = new AbortController();
+Deno.addSignalListener("SIGINT", () => stop.abort());
+const { signal } = stop;
+
+/** Everything long is an async iterator of events: here their texts are printed, and how far it has come. */
+async function watch(work: AsyncIterable<WorkEvent>): Promise<void> {
+  for await (const event of work) {
+    if ("text" in event) console.log(event.text);
+    if (event.type === "progress" && event.done % 50 === 0) console.log(event.label, event.done, event.fields ?? "");
+  }
+  signal.throwIfAborted();
+}
+
+await watch(setup({ signal }));
+await watch(fetchEmoji({ signal }));
+
+const common = { data: "emoji", size: 32, batchSize: 16, learningRate: 1e-3, optimizer: { warmup: 50 } };
+await watch(trainAutoencoder(
+  { ...common, minutes: 0.35 * minutes, model: { f: 4, channels: 32, residualBlocks: 1 } },
+  { out: `${folder}/autoencoder`, signal },
+));
+await watch(trainDiffusion(
+  {
+    ...common,
+    minutes: 0.65 * minutes,
+    firstStage: `${folder}/autoencoder`,
+    model: { channels: 64, multipliers: [1, 2], residualBlocks: 1, attentionFactors: [1, 2] },
+  },
+  { out: `${folder}/diffusion`, signal },
+));
+
+using model = await loadDiffusion(`${folder}/diffusion`);
+for await (const event of sample(model, { count: 16, seed: 1, signal })) {
+  if (event.type === "pictures") await Deno.writeFile(`${folder}/samples.png`, await pngOf(event.pictures));
+}
+console.log(`16 new emoji are in ${folder}/samples.png`);
