@@ -1,7 +1,7 @@
 /**
  * Trains a latent diffusion model on emoji for about a minute, and writes what it makes.
  *
- *     npx -y deno@2.9.6 run -A examples/emoji.ts runs/emoji
+ *     npx -y deno@2.9.6 run -A examples/emoji.ts [FOLDER]
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 } from "../mod.ts";
 
 const minutes = Number(Deno.env.get("LATENT_EXAMPLE_MINUTES") ?? 1);
-const [folder = "runs/emoji"] = Deno.args;
+const [folder = await Deno.makeTempDir({ prefix: "emoji-" })] = Deno.args;
 
 const stop = new AbortController();
 Deno.addSignalListener("SIGINT", () => stop.abort());
@@ -35,15 +35,24 @@ async function watch(work: AsyncIterable<WorkEvent>): Promise<void> {
 await watch(setup({ signal }));
 await watch(fetchEmoji({ signal }));
 
-const common = { data: "emoji", size: 32, batchSize: 16, learningRate: 1e-3, optimizer: { warmup: 50 } };
+// One thread: the networks are so small that more gain little, and lose much where other programs compute.
+const common = { data: "emoji", size: 32, threads: 1, optimizer: { warmup: 20 } };
 await watch(trainAutoencoder(
-  { ...common, minutes: 0.35 * minutes, model: { f: 4, channels: 32, residualBlocks: 1 } },
+  {
+    ...common,
+    minutes: 0.5 * minutes,
+    batchSize: 8,
+    learningRate: 2e-3,
+    model: { f: 4, channels: 32, multipliers: [1, 1, 2], residualBlocks: 0 },
+  },
   { out: `${folder}/autoencoder`, signal },
 ));
 await watch(trainDiffusion(
   {
     ...common,
-    minutes: 0.65 * minutes,
+    minutes: 0.5 * minutes,
+    batchSize: 32,
+    learningRate: 1e-3,
     firstStage: `${folder}/autoencoder`,
     model: { channels: 64, multipliers: [1, 2], residualBlocks: 1, attentionFactors: [1, 2] },
   },

@@ -1,3 +1,4 @@
+import { LatentError } from "../lib/base/mod.ts";
 import { frameCells, Kind } from "./symbols.ts";
 import { Handle, raw } from "./handle.ts";
 
@@ -57,9 +58,7 @@ export class Frame {
       case "string":
         return this.#text(argument);
       case "bigint":
-        this.#header(Kind.int64, 1, 1);
-        this.#longs[this.#at - 1] = argument;
-        return this;
+        return this.#long(argument);
       default:
         return argument === null ? this.#header(Kind.none, 0, 0) : this.#list(argument);
     }
@@ -116,7 +115,13 @@ export class Frame {
   }
 
   #header(kind: number, count: number, cells: number): this {
-    if (this.#at + 1 + cells > frameCells) throw new RangeError("the arguments of one native call exceed 1 MB");
+    if (!(this.#at + 1 + cells <= frameCells)) {
+      throw new LatentError("operator.argument", {
+        what: "The arguments of one native call do not fit its frame",
+        found: `${this.#at + 1 + cells} cells`,
+        wanted: `at most ${frameCells}: one a number or tensor, one for 8 bytes of text`,
+      });
+    }
     this.#headers[2 * this.#at] = kind;
     this.#headers[2 * this.#at + 1] = count;
     this.#at += 1 + cells;
@@ -127,6 +132,19 @@ export class Frame {
   #cell(kind: number, value: number): this {
     this.#header(kind, 1, 1);
     this.cells[this.#at - 1] = value;
+    return this;
+  }
+
+  #long(value: bigint): this {
+    if (value < -(2n ** 63n) || value >= 2n ** 64n) {
+      throw new LatentError("operator.argument", {
+        what: "An integer does not fit 64 bits",
+        found: String(value),
+        wanted: "from -2^63 to 2^64 - 1",
+      });
+    }
+    this.#header(Kind.int64, 1, 1);
+    this.#longs[this.#at - 1] = value;
     return this;
   }
 

@@ -1,7 +1,10 @@
+import { LatentError } from "../lib/base/mod.ts";
 import { release } from "./open.ts";
 
 /** The native side's name of an object; only `ffi/` reads it. */
 export const raw: unique symbol = Symbol("raw");
+
+const netted: unique symbol = Symbol("netted");
 
 /**
  * Something that lives on the native side until it is freed: a tensor or a generator.
@@ -11,17 +14,24 @@ export const raw: unique symbol = Symbol("raw");
 export abstract class Handle implements Disposable {
   /** 0 once it is freed. */
   [raw]: number;
+  /** Whether the net below knows it. */
+  private [netted] = false;
   /** What pack.ts writes it as. */
   abstract get kind(): "tensor" | "generator";
   /** Dtype, shape and device, for errors; does not throw. */
   abstract describe(): string;
 
-  /** @param value the native side's name, fresh from a result: this object owns it. */
+  /**
+   * Owns an object of the native side.
+   *
+   * @param value its name, fresh from a result; 0 is nothing, as if freed
+   */
   constructor(value: number) {
     this[raw] = value;
+    if (value === 0) return;
     made++;
     if (depth > 0) arena[top++] = this;
-    else net.register(this, value, this);
+    else catchLost(this);
   }
 
   /** Whether it was not freed yet. */
@@ -32,13 +42,14 @@ export abstract class Handle implements Disposable {
   /** Frees it now. Freeing twice does nothing. */
   dispose(): void {
     if (this[raw] === 0) return;
-    net.unregister(this);
+    if (this[netted]) net.unregister(this);
     pending[0] = this[raw];
     this[raw] = 0;
     freed++;
     release(pending, 1);
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -66,6 +77,11 @@ const net = new FinalizationRegistry<number>((value) => {
   release(pending, 1);
 });
 
+function catchLost(handle: Handle): void {
+  handle[netted] = true;
+  net.register(handle, handle[raw], handle);
+}
+
 // One stack of handles for all open scopes; a scope is the part above where it began.
 const arena: (Handle | undefined)[] = [];
 let top = 0;
@@ -80,23 +96,28 @@ let pending: number[] = [];
 export function scope<T>(body: () => T): T {
   const start = top;
   depth++;
+  let result: T | undefined;
   try {
-    const result = body();
-    if (result instanceof Promise) throw new TypeError("scope is synchronous: its body returned a promise");
-    close(start, result);
+    result = body();
+    if (result instanceof Promise) {
+      const mend = "Across an `await` hold tensors with `using` or free them with dispose().";
+      throw new LatentError("tensor.scope", { what: "The body of a scope returned a promise", mend });
+    }
     return result;
   } catch (error) {
-    close(start, undefined);
+    result = undefined;
     throw error;
+  } finally {
+    close(start, result);
   }
 }
 
 /** Carries a handle out of every open scope: from now on its owner frees it. */
 export function keep<T extends Handle>(handle: T): T {
-  for (let i = top - 1; i >= 0; i--) {
+  for (let i = top - 1; i >= 0 && handle.alive; i--) {
     if (arena[i] !== handle) continue;
     arena[i] = undefined;
-    net.register(handle, handle[raw], handle);
+    catchLost(handle);
     break;
   }
   return handle;
@@ -104,17 +125,16 @@ export function keep<T extends Handle>(handle: T): T {
 
 function close(start: number, result: unknown): void {
   depth--;
-  const kept = new Set<Handle>();
-  collect(result, kept);
+  const kept = typeof result === "object" && result !== null ? collect(result, new Set()) : undefined;
   let count = 0;
   let end = start;
   for (let i = start; i < top; i++) {
     const handle = arena[i];
     arena[i] = undefined;
     if (handle === undefined || handle[raw] === 0) continue;
-    if (kept.has(handle)) {
+    if (kept?.has(handle)) {
       if (depth > 0) arena[end++] = handle;
-      else net.register(handle, handle[raw], handle);
+      else catchLost(handle);
       continue;
     }
     pending[count++] = handle[raw];
@@ -126,11 +146,13 @@ function close(start: number, result: unknown): void {
   if (pending.length > 65536) pending = [];
 }
 
-/** The handles that a value holds: itself, or in arrays, maps, and plain records. */
-function collect(value: unknown, into: Set<Handle>): void {
-  if (typeof value !== "object" || value === null) return;
-  if (value instanceof Handle) into.add(value);
-  else if (Array.isArray(value)) { for (const item of value) collect(item, into); }
+/** All that a value holds: itself, and what is in arrays, maps, and plain records. */
+function collect(value: unknown, into: Set<unknown>): Set<unknown> {
+  if (typeof value !== "object" || value === null || into.has(value)) return into;
+  into.add(value);
+  if (value instanceof Handle) return into;
+  if (Array.isArray(value)) { for (const item of value) collect(item, into); }
   else if (value instanceof Map) { for (const item of value.values()) collect(item, into); }
-  else if (Object.getPrototypeOf(value) === Object.prototype) collect(Object.values(value), into);
+  else if ([Object.prototype, null].includes(Object.getPrototypeOf(value))) collect(Object.values(value), into);
+  return into;
 }

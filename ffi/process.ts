@@ -2,12 +2,15 @@ import { checked, native } from "./open.ts";
 
 /** What this libtorch is. */
 export interface LibtorchInfo {
+  /** As `2.13.0+cpu`. */
   version: string;
   /** Whether it was built with CUDA. */
   cuda: boolean;
+  /** The GPUs that it can use. */
   cudaDevices: number;
   /** The instruction set in use, as `AVX512`. */
   cpu: string;
+  /** Whether strings and lists are those of C++11. */
   cxx11Abi: boolean;
 }
 
@@ -20,11 +23,13 @@ export function libtorchInfo(): LibtorchInfo {
 
 /** The CPU allocator's figures, in bytes. */
 export interface CpuMemory {
+  /** In tensors now. */
   live: number;
   /** The largest `live` since the start or since {@linkcode releaseMemory}. */
   peak: number;
   /** Freed and kept for reuse. */
   kept: number;
+  /** How many were made since the start. */
   allocations: number;
   /** 0 for none. */
   limit: number;

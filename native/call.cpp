@@ -1,6 +1,8 @@
 // The one way to libtorch's operators: items of a frame → IValues → the dispatcher → items.
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -19,7 +21,8 @@ enum class Want { tensor, integer, real, boolean, scalar, string, device, genera
 struct Parameter {
   Want want;
   bool optional;
-  int32_t repeat;  // int[2] takes one number for both
+  int32_t repeat;   // int[2] takes one number for both
+  int64_t choices;  // of an enumeration such as dtypes, which libtorch itself does not check; else 0
   std::optional<c10::IValue> fallback;
   std::string name;
 };
@@ -28,6 +31,7 @@ struct Operator {
   c10::OperatorHandle handle;
   std::vector<Parameter> parameters;
   bool in_place;  // the result is an argument that the caller has already
+  Check check;    // nullptr for most
 };
 
 Want want_of(const c10::TypePtr& type) {
@@ -58,13 +62,25 @@ Want list_of(const c10::TypePtr& element) {
   }
 }
 
-Parameter parameter_of(const c10::Argument& argument) {
-  c10::TypePtr type = argument.type();
+c10::TypePtr without_optional(const c10::TypePtr& type) {
   const auto optional = type->cast<c10::OptionalType>();
-  if (optional) type = optional->getElementType();
+  return optional ? optional->getElementType() : type;
+}
+
+int64_t choices_of(const c10::Argument& argument) {
+  switch (without_optional(argument.real_type())->kind()) {
+    case c10::TypeKind::ScalarTypeType: return static_cast<int64_t>(at::ScalarType::Undefined);
+    case c10::TypeKind::LayoutType: return 1;  // dense alone: zeros of oneDNN's layout run over their memory
+    case c10::TypeKind::MemoryFormatType: return static_cast<int64_t>(at::MemoryFormat::NumOptions);
+    default: return 0;
+  }
+}
+
+Parameter parameter_of(const c10::Argument& argument) {
+  const c10::TypePtr type = without_optional(argument.type());
   const auto list = type->cast<c10::ListType>();
-  return {list ? list_of(list->getElementType()) : want_of(type), optional != nullptr, argument.N().value_or(0),
-          argument.default_value(), argument.name()};
+  return {list ? list_of(list->getElementType()) : want_of(type), type != argument.type(), argument.N().value_or(0),
+          choices_of(argument), argument.default_value(), argument.name()};
 }
 
 bool writes_an_argument(const c10::FunctionSchema& schema) {
@@ -84,8 +100,15 @@ bool writes_an_argument(const c10::FunctionSchema& schema) {
          (parameter.optional ? " or nothing" : ""));
 }
 
+int64_t chosen(int64_t value, const Parameter& parameter) {
+  if (parameter.choices > 0 && (value < 0 || value >= parameter.choices)) {
+    refuse(c10::str("argument '", parameter.name, "': found ", value, ", wanted 0 to ", parameter.choices - 1));
+  }
+  return value;
+}
+
 int64_t whole_argument(double value, const Parameter& parameter) {
-  return whole(value, ("argument '" + parameter.name + "'").c_str());
+  return chosen(whole(value, parameter.name.c_str()), parameter);
 }
 
 // A whole number is an integer scalar, so that integer tensors keep their dtype; -0 stays a float.
@@ -182,7 +205,7 @@ c10::IValue read_argument(Reader& in, const Parameter& parameter) {
     case LATENT_INT64: {
       int64_t value = 0;
       std::memcpy(&value, in.payload(1), sizeof value);
-      if (parameter.want == Want::integer) return value;
+      if (parameter.want == Want::integer) return chosen(value, parameter);
       if (parameter.want == Want::scalar) return at::Scalar(value);
       refuse_kind(parameter, header.kind);
     }
@@ -214,8 +237,9 @@ void write_result(Writer& out, c10::IValue&& value) {
 
 // --- the table of operators in use -----------------------------------------------------------------------------------
 struct Operators {
+  static constexpr size_t most = 8192;  // more than libtorch has
   std::mutex lock;
-  std::vector<std::unique_ptr<Operator>> list;
+  std::array<std::atomic<const Operator*>, most> list{};  // read without the lock; entries stay for good
   std::unordered_map<std::string, int32_t> numbers;
 };
 
@@ -225,13 +249,10 @@ Operators& operators() {
 }
 
 const Operator& operator_at(int32_t number) {
-  // Filled under the lock and only ever appended to; the copy of the pointer is what the call keeps.
-  Operators& all = operators();
-  const std::lock_guard lock(all.lock);
-  if (number < 0 || static_cast<size_t>(number) >= all.list.size()) {
-    refuse("operator number " + std::to_string(number) + " is unknown");
-  }
-  return *all.list[static_cast<size_t>(number)];
+  const auto index = static_cast<size_t>(number);
+  const Operator* found = number >= 0 && index < Operators::most ? operators().list[index].load(std::memory_order_acquire) : nullptr;
+  if (found == nullptr) refuse("operator number " + std::to_string(number) + " is unknown");
+  return *found;
 }
 
 int32_t find_operator(const std::string& name, const std::string& overload) {
@@ -241,12 +262,13 @@ int32_t find_operator(const std::string& name, const std::string& overload) {
   if (const auto known = all.numbers.find(full); known != all.numbers.end()) return known->second;
   auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
   if (!handle) refuse("libtorch has no operator " + full);
-  auto made = std::make_unique<Operator>(Operator{*handle, {}, writes_an_argument(handle->schema())});
+  auto made = std::make_unique<Operator>(Operator{*handle, {}, writes_an_argument(handle->schema()), check_of(full)});
   for (const c10::Argument& argument : handle->schema().arguments()) made->parameters.push_back(parameter_of(argument));
-  all.list.push_back(std::move(made));
-  const auto number = static_cast<int32_t>(all.list.size() - 1);
-  all.numbers.emplace(full, number);
-  return number;
+  const size_t number = all.numbers.size();
+  if (number == Operators::most) refuse("too many operators are in use");
+  all.numbers.emplace(full, static_cast<int32_t>(number));
+  all.list[number].store(made.release(), std::memory_order_release);
+  return static_cast<int32_t>(number);
 }
 
 // Boxed kernels leave arguments on the stack when they throw; the frame's stack must not carry them on.
@@ -269,6 +291,7 @@ int32_t call(Frame& frame, const Operator& op, int32_t items) {
     if (!parameter.fallback) refuse("argument '" + parameter.name + "' is missing");
     stack.push_back(*parameter.fallback);
   }
+  if (op.check != nullptr) op.check(stack);
   op.handle.callBoxed(&stack);
   if (op.in_place) return 0;
   Writer out(frame);

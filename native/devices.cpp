@@ -39,9 +39,10 @@ void on_signal(int number, siginfo_t* details, void* context) {
   const int64_t now = now_ns();
   if (!first_signal_ns.compare_exchange_strong(first, now) && now - first > echo_ns) _exit(128 + number);
   const struct sigaction& before = previous[number];
-  if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr) {
+  if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN) return;
+  if ((before.sa_flags & SA_SIGINFO) != 0) {
     before.sa_sigaction(number, details, context);
-  } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+  } else {
     before.sa_handler(number);
   }
 }

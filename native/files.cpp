@@ -16,7 +16,8 @@ double bytes_of(const std::vector<int64_t>& shape, at::ScalarType dtype);
 namespace {
 
 struct File {
-  explicit File(const std::string& path) : path(path), descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  // O_NONBLOCK: opening a pipe would wait for its writer.
+  explicit File(const std::string& path) : path(path), descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor < 0) refuse(path + ": " + std::strerror(errno), LATENT_ERROR_FILE);
   }
   ~File() { close(descriptor); }
@@ -25,7 +26,8 @@ struct File {
 
   void want_range(double offset, double bytes) const {
     struct stat status{};
-    if (fstat(descriptor, &status) != 0 || offset < 0 || offset + bytes > static_cast<double>(status.st_size)) {
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) refuse(path + ": is no file", LATENT_ERROR_FILE);
+    if (offset < 0 || offset + bytes > static_cast<double>(status.st_size)) {
       refuse(path + ": the bytes asked for lie outside the file", LATENT_ERROR_FILE);
     }
   }
@@ -64,7 +66,9 @@ extern "C" {
 int32_t latent_from_file(int32_t index) {
   return latent::guarded(index, [](latent::Frame& frame) {
     latent::Reader in(frame);
-    const latent::File file(in.text());
+    const std::string path = in.text();
+    if (path.find('\0') != std::string::npos) latent::refuse("a path with a zero byte");
+    const latent::File file(path);
     const double offset = in.number();
     const auto dtype = in.dtype();
     const auto shape = in.integers();

@@ -13,6 +13,15 @@ namespace {
 constexpr int32_t max_frames = 1024;
 std::mutex frames_lock;
 std::array<std::atomic<Frame*>, max_frames> frames{};
+
+// A frame dies with the thread that made it, since a Worker that is terminated cannot free its own.
+struct Owned {
+  std::vector<int32_t> indices;
+  ~Owned() {
+    while (!indices.empty()) latent_frame_free(indices.back());
+  }
+};
+thread_local Owned owned;
 }  // namespace
 
 Frame* frame_of(int32_t index) {
@@ -119,7 +128,7 @@ void Writer::numbers(const std::vector<double>& values) {
   for (const double value : values) *start++ = value;
 }
 
-void Writer::text(const std::string& value) {
+void Writer::text(std::string_view value) {
   const auto bytes = static_cast<int64_t>(value.size());
   std::memcpy(header(LATENT_STRING, bytes, (bytes + 7) / 8), value.data(), value.size());
 }
@@ -134,16 +143,22 @@ int32_t latent_frame_new(void) {
   const std::lock_guard lock(latent::frames_lock);
   for (size_t i = 0; i < latent::frames.size(); i++) {
     if (latent::frames[i].load() != nullptr) continue;
-    Frame* frame = new (std::nothrow) Frame();
-    if (frame == nullptr) return -1;
-    latent::frames[i].store(frame, std::memory_order_release);
-    return static_cast<int32_t>(i);
+    const auto index = static_cast<int32_t>(i);
+    try {
+      auto frame = std::unique_ptr<Frame>(new Frame);  // not Frame(): that would touch all its pages
+      latent::owned.indices.push_back(index);
+      latent::frames[i].store(frame.release(), std::memory_order_release);
+    } catch (const std::bad_alloc&) {
+      return -1;
+    }
+    return index;
   }
   return -1;
 }
 
 void latent_frame_free(int32_t frame) {
   const std::lock_guard lock(latent::frames_lock);
+  std::erase(latent::owned.indices, frame);
   if (latent::frame_of(frame) != nullptr) delete latent::frames[static_cast<size_t>(frame)].exchange(nullptr);
 }
 

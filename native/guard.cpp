@@ -1,5 +1,6 @@
 // Exceptions to status and message by value: each frame gets its own, so threads never see each other's.
 #include <atomic>
+#include <cstring>
 #include <new>
 
 #include "internal.h"
@@ -9,17 +10,19 @@ namespace latent {
 namespace {
 std::atomic<int32_t> armed{0};
 
+// Allocates nothing: there may be no memory.
 void write_error(Frame& frame, latent_error kind, const char* message) {
   constexpr size_t longest = 65536;
   Writer out(frame);
   out.number(kind);
-  out.text(std::string(message).substr(0, longest));
+  out.text({message, strnlen(message, longest)});
 }
 }  // namespace
 
 void refuse(std::string text, latent_error kind) { throw Refusal(kind, std::move(text)); }
 
 void throw_if_armed() {
+  if (armed.load(std::memory_order_relaxed) == 0) return;
   switch (armed.exchange(0)) {
     case 0: return;
     case 1: TORCH_CHECK(false, "thrown for a test");
@@ -29,7 +32,7 @@ void throw_if_armed() {
   }
 }
 
-int32_t report(Frame& frame) {
+int32_t report(Frame& frame) noexcept {
   try {
     throw;
   } catch (const Refusal& e) {

@@ -22,19 +22,6 @@ struct Slot {
   bool used = false;
 };
 
-// Uncontended in all but programs with several Workers: a spin lock costs 5 ns, a mutex 20.
-class SpinLock {
- public:
-  void lock() {
-    while (flag_.test_and_set(std::memory_order_acquire)) {
-    }
-  }
-  void unlock() { flag_.clear(std::memory_order_release); }
-
- private:
-  std::atomic_flag flag_;
-};
-
 struct Table {
   SpinLock lock;
   std::array<std::unique_ptr<Slot[]>, max_slots / chunk_slots> chunks;
@@ -156,5 +143,9 @@ int32_t latent_alias(int32_t index, double tensor) {
   });
 }
 
-double latent_live(void) { return static_cast<double>(latent::table().live); }
+double latent_live(void) {
+  latent::Table& t = latent::table();
+  const std::lock_guard lock(t.lock);
+  return static_cast<double>(t.live);
+}
 }

@@ -53,7 +53,7 @@ LATENT_EXPORT int32_t latent_info(int32_t frame);
 // --- frames ----------------------------------------------------------------------------------------------------------
 LATENT_EXPORT int32_t latent_frame_new(void);
 LATENT_EXPORT void latent_frame_free(int32_t frame);
-// LATENT_FRAME_CELLS cells, alive as long as the frame; NULL for an unknown frame.
+// LATENT_FRAME_CELLS cells, alive as long as the frame, which dies with the thread that made it; NULL for an unknown one.
 LATENT_EXPORT void* latent_frame_memory(int32_t frame);
 
 // --- operators -------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ LATENT_EXPORT int32_t latent_schema(int32_t frame, int32_t index);
 LATENT_EXPORT int32_t latent_free(int32_t frame, int32_t count);
 // Another handle of the same tensor.
 LATENT_EXPORT int32_t latent_alias(int32_t frame, double tensor);
-// The number of handles alive in this process.
+// The number of handles alive in this process. They outlive the thread that made them: a Worker must free its own.
 LATENT_EXPORT double latent_live(void);
 
 // --- tensors ---------------------------------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ class Heap final : public at::Allocator {
     committed_ += step;
   }
 
-  std::mutex lock_;
+  SpinLock lock_;
   char* base_ = nullptr;
   char* end_ = nullptr;
   char* top_ = nullptr;        // the region is cut up to here

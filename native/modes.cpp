@@ -48,6 +48,7 @@ int32_t latent_autocast(int32_t index) {
     if (on) {
       const auto dtype = in.dtype();
       if (dtype != at::kBFloat16 && dtype != at::kHalf) latent::refuse("autocast is to bfloat16 or float16");
+      if (was_on && dtype != was) at::autocast::clear_cache();  // it is kept by weight, not by dtype
       at::autocast::set_autocast_dtype(device, dtype);
       if (!was_on) at::autocast::increment_nesting();
     } else if (was_on && at::autocast::decrement_nesting() == 0) {
@@ -66,7 +67,8 @@ int32_t latent_autocast(int32_t index) {
 
 int32_t latent_threads(int32_t index, int32_t count) {
   return latent::guarded(index, [&](latent::Frame&) {
-    if (count < 0 || count > 4096) latent::refuse("threads: found " + std::to_string(count) + ", wanted 1 to 4096");
+    // OpenMP ends the process when it gets no more threads.
+    if (count < 0 || count > 1024) latent::refuse("threads: found " + std::to_string(count) + ", wanted 1 to 1024");
     if (count > 0) at::set_num_threads(count);
     return at::get_num_threads();
   });

@@ -7,8 +7,9 @@ import type { Schema } from "../base/mod.ts";
  * `INIT_CWD` where it was called; anywhere else that variable is some other program's (npx sets it too) and says nothing.
  */
 function startFolder(): string {
-  const root = import.meta.url.startsWith("file:") ? fromFileUrl(new URL("../..", import.meta.url)) : "";
   const here = Deno.cwd();
+  if (!import.meta.url.endsWith("/lib/cli/paths.ts")) return here; // one bundled file, which no task runs
+  const root = fromFileUrl(new URL("../..", import.meta.url));
   return resolve(here) === resolve(root) ? Deno.env.get("INIT_CWD") ?? here : here;
 }
 

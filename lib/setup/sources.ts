@@ -1,6 +1,7 @@
 import type { NativeSources } from "./shim.ts";
 import autogradSource from "../../native/autograd.cpp" with { type: "text" };
 import callSource from "../../native/call.cpp" with { type: "text" };
+import checksSource from "../../native/checks.cpp" with { type: "text" };
 import devicesSource from "../../native/devices.cpp" with { type: "text" };
 import filesSource from "../../native/files.cpp" with { type: "text" };
 import frameSource from "../../native/frame.cpp" with { type: "text" };
@@ -20,6 +21,7 @@ import tensorsSource from "../../native/tensors.cpp" with { type: "text" };
 export const nativeSources: NativeSources = {
   "autograd.cpp": autogradSource,
   "call.cpp": callSource,
+  "checks.cpp": checksSource,
   "devices.cpp": devicesSource,
   "files.cpp": filesSource,
   "frame.cpp": frameSource,

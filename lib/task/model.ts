@@ -43,11 +43,17 @@ const diffusionSchema = z.strictObject({
   predict: z.enum(["eps", "x0", "v"]),
   latentScale: z.number().positive(),
   size: count,
+}).superRefine(({ autoencoder: { multipliers }, size }, context) => {
+  const factor = 2 ** (multipliers.length - 1);
+  if (size % factor === 0) return;
+  context.addIssue({ code: "custom", path: ["size"], message: `a multiple of ${factor}` });
 });
 
 /** What a denoiser was trained for, beside the networks. */
 export interface DiffusionSettings {
+  /** How noise grows, linear in √β. */
   schedule: { steps: number; start: number; end: number };
+  /** What the network predicts. */
   predict: Parameterization;
   /** Latents are multiplied by it after encoding and divided before decoding. */
   latentScale: number;
@@ -57,22 +63,28 @@ export interface DiffusionSettings {
 
 /** A first stage and a denoiser in its latent space, ready to sample. */
 export interface LatentDiffusion extends DiffusionSettings, Disposable {
+  /** Images ↔ latents. */
   firstStage: AutoencoderKL;
+  /** Predicts from noisy latents. */
   unet: Unet;
+  /** The tables that follow from `schedule`. */
   noise: Schedule;
   /** SHA-256 of the file it was read from. */
   hash: string;
 }
 
-/** A run's model, or the file itself. */
-function modelPath(path: string): string {
+/** A run's model, or the file itself. @throws LatentError `usage.model` where there is none */
+export function modelPath(path: string): string {
   try {
-    return Deno.statSync(path).isDirectory ? join(path, "model.safetensors") : path;
-  } catch {
+    const file = Deno.statSync(path).isDirectory ? join(path, "model.safetensors") : path;
+    Deno.statSync(file);
+    return file;
+  } catch (cause) {
     throw new LatentError("usage.model", {
       what: `There is no model at ${path}`,
-      wanted: "the folder of a run, or a model.safetensors",
+      wanted: "the folder of a run that has saved one, or a model.safetensors",
       mend: "Train one with `latent train autoencoder`, then `latent train diffusion`.",
+      cause,
     });
   }
 }
@@ -104,18 +116,13 @@ export async function loadDiffusion(path: string, device: Device = "cpu"): Promi
   const hash = await sha256File(modelPath(path));
   return read(path, device, (file, value, tensors) => {
     const { autoencoder, unet: options, kind: _, ...settings } = checked(diffusionSchema, value, file);
+    const noise = linearSqrt(settings.schedule);
+    using owned = new DisposableStack();
     const firstStage = loaded(() => new AutoencoderKL(autoencoder), tensors, "first_stage_model.", file, device);
-    const unet = loaded(() => new Unet(options), tensors, "model.diffusion_model.", file, device);
-    const dispose = () => (firstStage.dispose(), unet.dispose());
-    return {
-      ...settings,
-      firstStage,
-      unet,
-      noise: linearSqrt(settings.schedule),
-      hash,
-      dispose,
-      [Symbol.dispose]: dispose,
-    };
+    owned.use(firstStage);
+    const unet = owned.use(loaded(() => new Unet(options), tensors, "model.diffusion_model.", file, device));
+    const kept = owned.move();
+    return { ...settings, firstStage, unet, noise, hash, [Symbol.dispose]: () => kept.dispose() };
   });
 }
 
@@ -144,9 +151,21 @@ function read<T>(
   }
   const tensors = loadTensors(source, { device });
   try {
-    return build(file, JSON.parse(source.metadata.get("config") ?? "null"), tensors);
+    return build(file, configIn(source), tensors);
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
+  }
+}
+
+function configIn({ path, metadata }: SafetensorsFile): unknown {
+  try {
+    return JSON.parse(metadata.get("config") ?? "null");
+  } catch (cause) {
+    throw new LatentError("file.model", {
+      what: `The config in ${path} is no JSON`,
+      wanted: "a whole model file",
+      cause,
+    });
   }
 }
 
@@ -167,8 +186,13 @@ function loaded<M extends AutoencoderKL | Unet>(
 ): M {
   const own = [...all].filter(([name]) => name.startsWith(prefix));
   const model = onDevice(device, build);
-  model.loadStateDict(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])), file);
-  return model;
+  try {
+    model.loadStateDict(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])), file);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }
 
 function withPrefix(prefix: string, tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] {

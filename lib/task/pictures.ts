@@ -31,15 +31,10 @@ export function picturesOf(images: Tensor): Picture[] {
       wanted: "[B, 3, H, W] or [3, H, W], in [−1, 1]",
     });
   }
-  const rgb = scope(() =>
-    images.reshape([count, 3, height, width]).to({ dtype: "float32" }).clamp(-1, 1).add(1).mul(127.5).round().permute([
-      0,
-      2,
-      3,
-      1,
-    ]).to({ dtype: "uint8" })
-      .bytes()
-  );
+  const rgb = scope(() => {
+    const bytes = images.to({ dtype: "float32" }).clamp(-1, 1).add(1).mul(127.5).round().to({ dtype: "uint8" });
+    return bytes.reshape([count, 3, height, width]).permute([0, 2, 3, 1]).bytes();
+  });
   return Array.from({ length: count }, (_, i) => {
     const data = new Uint8ClampedArray(4 * width * height).fill(255);
     for (let p = 0, from = 3 * i * width * height; p < width * height; p++, from += 3) {

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { WorkProgress } from "../base/mod.ts";
+import { LatentError, type WorkProgress } from "../base/mod.ts";
 import { ddim, denoiserOf, makePlan, type Spacing } from "../diffusion/mod.ts";
 import type { Picture } from "../image/mod.ts";
 import { type Device, inferenceMode, type NoiseKind, noiseOf, scope, type Tensor } from "../tensor/mod.ts";
@@ -18,11 +18,11 @@ export interface SampleOptions {
   steps?: number;
   /** 0 is deterministic, 1 as noisy as DDPM. @default {0} */
   eta?: number;
-  /** @default {"trailing"} */
+  /** Which of the timesteps. @default {"trailing"} */
   spacing?: Spacing;
   /** Where the noise comes from. @default {"philox"} */
   rng?: NoiseKind;
-  /** @default {"cpu"} */
+  /** Where the model is. @default {"cpu"} */
   device?: Device;
   /** Ends the work after the step in hand: the call throws the signal's reason. */
   signal?: AbortSignal;
@@ -30,7 +30,9 @@ export interface SampleOptions {
 
 /** A batch of pictures is done. */
 export interface SampledBatch {
+  /** What tells it from progress. */
   type: "pictures";
+  /** In the order of their seeds. */
   pictures: Picture[];
   /** Seed of the first. */
   seed: number;
@@ -42,6 +44,7 @@ export async function* sample(
   options: SampleOptions = {},
 ): AsyncGenerator<WorkProgress | SampledBatch> {
   const { seed = 0, count = 1, batchSize = 16, steps = 50 } = options;
+  wantSeeds(seed, count);
   const total = Math.ceil(count / batchSize) * steps;
   yield progress(0, total);
   for (let first = 0, done = 0; first < count; first += batchSize, done += steps) {
@@ -57,6 +60,17 @@ export async function* sample(
       latents?.dispose();
     }
   }
+}
+
+/** @throws LatentError `usage.seed` where JavaScript has no whole number for a picture's seed */
+function wantSeeds(seed: number, count: number): void {
+  const last = seed + (count - 1);
+  if (Number.isSafeInteger(seed) && seed >= 0 && Number.isSafeInteger(last)) return;
+  throw new LatentError("usage.seed", {
+    what: "Pictures cannot have these seeds",
+    found: `${seed} to ${last}`,
+    wanted: `whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
+  });
 }
 
 /** The latents after each step; those of the last are the caller's. */

@@ -30,8 +30,8 @@ export type DType = keyof typeof table;
 /** Where a tensor lives: `cpu`, `cuda`, `cuda:1`, or what libtorch has besides. */
 export type Device = string;
 
-/** How a tensor is stored: dense, or one of libtorch's sparse forms. */
-export type Layout = "strided" | "sparse_coo" | "mkldnn";
+/** How a tensor is stored: dense; the shim takes no other layout as an argument. */
+export type Layout = "strided";
 
 /** The order of the dimensions in memory. */
 export type MemoryFormat = "contiguous" | "preserve" | "channels_last" | "channels_last_3d";
@@ -71,7 +71,7 @@ export function elementBytes(dtype: DType): number {
 
 /** c10::Layout's number. */
 export function layoutNumber(layout: Layout | null | undefined): number | null | undefined {
-  return layout && { strided: 0, sparse_coo: 1, mkldnn: 2 }[layout];
+  return layout && { strided: 0 }[layout];
 }
 
 /** c10::MemoryFormat's number. */

@@ -1,6 +1,7 @@
 import type { Device } from "./dtype.ts";
 import { Generator } from "./generator.ts";
 import { cat, randn } from "./methods.ts";
+import { philox } from "./philox.ts";
 import { scope } from "../../ffi/mod.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
@@ -62,41 +63,11 @@ const halfAngle = Math.fround(2 ** -33 * 2 * Math.PI);
 export function philoxNormal(seed: number, draw: number, into: Float32Array): void {
   const low = seed % 2 ** 32 >>> 0;
   const high = Math.floor(seed / 2 ** 32) >>> 0;
+  const block = new Uint32Array(4);
   for (let i = 0; i < into.length; i++) {
-    philox(draw, i, low, high);
-    const u = Math.fround(Math.fround(word0 * inverse) + half);
-    const theta = Math.fround(Math.fround(word1 * angle) + halfAngle);
+    philox(block, draw, 0, i, 0, low, high);
+    const u = Math.fround(Math.fround(block[0]! * inverse) + half);
+    const theta = Math.fround(Math.fround(block[1]! * angle) + halfAngle);
     into[i] = Math.sqrt(-2 * Math.log(u)) * Math.sin(theta);
   }
-}
-
-// The first two words of the last block, kept outside so that no array is made for each element.
-let word0 = 0;
-let word1 = 0;
-
-function philox(c0: number, c2: number, key0: number, key1: number): void {
-  let c1 = 0;
-  let c3 = 0;
-  for (let round = 0; round < 10; round++) {
-    const high0 = multiplyHigh(0xd2511f53, c0);
-    const low0 = Math.imul(0xd2511f53, c0);
-    const high1 = multiplyHigh(0xcd9e8d57, c2);
-    const low1 = Math.imul(0xcd9e8d57, c2);
-    c0 = (high1 ^ c1 ^ key0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ key1) >>> 0;
-    c3 = low0 >>> 0;
-    key0 = (key0 + 0x9e3779b9) >>> 0;
-    key1 = (key1 + 0xbb67ae85) >>> 0;
-  }
-  word0 = c0;
-  word1 = c1;
-}
-
-/** The upper 32 bits of the product of two 32-bit words. */
-function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xffff, aHigh = a >>> 16, bLow = b & 0xffff, bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const other = aLow * bHigh + (middle & 0xffff);
-  return aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(other / 65536);
 }

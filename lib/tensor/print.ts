@@ -7,10 +7,11 @@ const edge = 3;
 /** The values in rows, then dtype and device unless they are float32 on the CPU. */
 export function format(x: Tensor): string {
   const { shape, dtype, device } = x;
-  const values = Array.from(x.data() as ArrayLike<number | bigint>, Number);
-  const text = x.numel === 0 ? "[]" : rows(values, shape, numberFormat(values), x.numel > longest, 8);
+  const values = device === "meta" ? [] : Array.from(x.data() as ArrayLike<number | bigint>, Number);
+  const show = dtype === "bool" ? (v: number) => v ? " true" : "false" : numberFormat(values);
+  const text = values.length > 0 ? rows(values, shape, show, x.numel > longest, 8).trim() : x.numel > 0 ? "..." : "[]";
   const notes = [
-    x.numel > longest || x.numel === 0 ? `shape=[${shape.join(", ")}]` : "",
+    x.numel > longest || values.length === 0 ? `shape=[${shape.join(", ")}]` : "",
     dtype === "float32" ? "" : `dtype=${dtype}`,
     device === "cpu" ? "" : `device=${device}`,
   ].filter((note) => note !== "");
@@ -24,7 +25,7 @@ function rows(
   cut: boolean,
   indent: number,
 ): string {
-  if (shape.length === 0) return show(values[0]!).trim();
+  if (shape.length === 0) return show(values[0]!);
   const [size, ...rest] = shape as [number, ...number[]];
   const step = values.length / size;
   const shown = cut && size > 2 * edge ? [...range(0, edge), -1, ...range(size - edge, size)] : range(0, size);

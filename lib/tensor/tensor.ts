@@ -93,8 +93,11 @@ export class Tensor extends TensorMethods {
     backward([this], gradient === undefined ? [] : [gradient], retainGraph, createGraph, inputs);
   }
 
-  /** The value of a tensor with one element. */
+  /** The value of a tensor with one element. @throws LatentError `tensor.shape` where there are more or none */
   item(): number {
+    if (this.numel !== 1) {
+      throw new LatentError("tensor.shape", { what: "Only one element is a number", found: this.describe() });
+    }
     return Number(plain(operators._local_scalar_dense, [this]));
   }
 

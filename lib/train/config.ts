@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { AutoencoderOptions } from "../model/mod.ts";
+import type { AutoencoderOptions, UnetOptions } from "../model/mod.ts";
 
 /** Factor → multipliers of the published first stages (table 8 of the paper; f = 2 after its pattern). */
 const multipliersOf: Record<number, number[]> = {
@@ -39,7 +39,7 @@ const optimisation = {
   precision: z.enum(["float32", "bfloat16"]).default("float32").describe("Of matrix products and convolutions."),
   seed: z.int().min(0).default(0).describe("Of weights, order and noise."),
   device: z.string().default("auto").describe("cpu, cuda, cuda:1, or auto."),
-  threads: z.int().min(0).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
+  threads: z.int().min(0).max(1024).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
   optimizer: z.strictObject({
     accumulate: positive.default(1).describe("Batches of one optimiser step."),
     warmup: z.int().min(0).default(0).describe("Steps over which the learning rate rises from 0."),
@@ -90,7 +90,22 @@ export const unetSchema = z.strictObject({
   dropout: z.number().min(0).max(0.9).default(0),
   scaleShift: z.boolean().default(false).describe("Scale and shift norms by the time embedding."),
   residualResampling: z.boolean().default(false).describe("Change the resolution inside residual blocks."),
+}).superRefine(({ channels, multipliers, attentionFactors, headChannels }, context) => {
+  const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+  if (multipliers[0] !== 1) issue("multipliers", "a list that begins with 1");
+  const attended = multipliers.filter((_, i) => attentionFactors.includes(2 ** i) || i === multipliers.length - 1);
+  const odd = attended.find((multiplier) => channels * multiplier % headChannels !== 0);
+  if (odd !== undefined) {
+    issue("headChannels", `a divisor of ${channels * odd}, the channels of a layer with attention`);
+  }
 });
+
+/** The network that a config's `model` describes, for latents of so many channels. */
+export function unetOptions(model: z.output<typeof unetSchema>, latentChannels: number): UnetOptions {
+  const { channels, headChannels, ...rest } = model;
+  const heads = { channels: headChannels };
+  return { ...rest, modelChannels: channels, heads, inChannels: latentChannels, outChannels: latentChannels };
+}
 
 /** Settings of `latent train autoencoder`. */
 export const firstStageSchema = z.strictObject({

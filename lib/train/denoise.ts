@@ -1,7 +1,8 @@
 import { join } from "@std/path";
-import { addNoise, linearSqrt, sampleLoss } from "../diffusion/mod.ts";
+import { addNoise, linearSqrt, sampleLoss, type Schedule } from "../diffusion/mod.ts";
 import { type AutoencoderKL, samplePosterior, type Unet } from "../model/mod.ts";
 import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
+import { disk } from "../file/mod.ts";
 import { grid } from "../image/mod.ts";
 import { cat, type Generator, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
 import type { DenoiseConfig } from "./config.ts";
@@ -28,11 +29,15 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
   const trainee: Trainee = {
     network: unet,
     state: { latentScale: latentScale === "first-batch" ? 1 : latentScale },
-    begin: (folder) => saveFirstStage(firstStagePath(folder), firstStage),
-    features: (images) => {
-      const { mean, logvar } = firstStage.call(images);
-      return scope(() => cat([mean, logvar], 1));
+    begin(folder) {
+      const path = firstStagePath(folder);
+      if (!disk.exists(path)) saveFirstStage(path, firstStage);
     },
+    features: (images) =>
+      scope(() => {
+        const { mean, logvar } = firstStage.call(images);
+        return cat([mean, logvar], 1);
+      }),
     prepare(features, generator) {
       if (latentScale !== "first-batch") return;
       trainee.state = { latentScale: 1 / draw(features, generator, 1).std(null).item() };
@@ -43,11 +48,11 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
       const steps = randint(0, schedule.steps, [z.shape[0]!], { generator, device: z.device });
       const t = Array.from(steps.data() as BigInt64Array, Number);
       const x = addNoise(noiseSchedule, z, noise, t);
-      return sampleLoss(loss, unet.call(x, steps), target(z, noise, t)).mean(null);
+      return sampleLoss(loss, unet.call(x, steps), target(config, noiseSchedule, z, noise, t)).mean(null);
     },
-    async show() {
-      const model: LatentDiffusion = modelOf();
-      for await (const event of sample(model, { seed: 0, count: 16, steps: sampleSteps, device: deviceOf(unet) })) {
+    async show(_, signal) {
+      const options = { seed: 0, count: 16, steps: sampleSteps, device: deviceOf(unet), ...signal && { signal } };
+      for await (const event of sample(modelOf(), options)) {
         if (event.type === "pictures") return grid(event.pictures, { columns: 4 });
       }
       throw new Error("no batch was sampled");
@@ -65,13 +70,20 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
     [Symbol.dispose]: () => {},
   });
 
-  /** What the network should say: the noise, the latent, or √ᾱ·ε − √(1−ᾱ)·x0. */
-  const target = (z: Tensor, noise: Tensor, t: readonly number[]): Tensor => {
-    if (predict === "eps") return noise;
-    if (predict === "x0") return z;
-    return addNoise(noiseSchedule, noise, z.neg(), t);
-  };
   return trainee;
+}
+
+/** What the network should say: the noise, the latent, or √ᾱ·ε − √(1−ᾱ)·x0. */
+function target(
+  { objective: { predict } }: DenoiseConfig,
+  schedule: Schedule,
+  z: Tensor,
+  noise: Tensor,
+  t: readonly number[],
+): Tensor {
+  if (predict === "eps") return noise;
+  if (predict === "x0") return z;
+  return addNoise(schedule, noise, z.neg(), t);
 }
 
 function deviceOf(unet: Unet): string {

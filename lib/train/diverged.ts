@@ -2,17 +2,24 @@ import { LatentError } from "../base/mod.ts";
 import { type AnyModule, observeCalls } from "../nn/mod.ts";
 import { scope, Tensor } from "../tensor/mod.ts";
 
+/** The step that gave NaN. */
+export interface BadStep {
+  step: number;
+  loss: number;
+  norm: number;
+  /** The run's. */
+  folder: string;
+}
+
 /**
  * Runs a computation again with a look at every module's output, and makes the error that names the first one with a
  * value that is not finite.
  *
- * @param replay the step that gave NaN, with the same random numbers
+ * @param replay the step, with the same random numbers
  */
 export function diverged(
   network: AnyModule,
-  step: number,
-  loss: number,
-  norm: number,
+  { step, loss, norm, folder }: BadStep,
   replay: () => void,
 ): LatentError {
   const names = new Map<AnyModule, string>();
@@ -30,7 +37,9 @@ export function diverged(
         : `first in ${first}`
     }`,
     wanted: "finite numbers; the weights were not changed by this step",
-    mend: "Go on from the last checkpoint with a lower learningRate, optimizer.clip, or precision float32.",
+    mend:
+      `Start a new run from the last good weights (--init ${folder}/model.safetensors) with a lower learningRate or ` +
+      "optimizer.clip, or in precision float32.",
   });
 }
 

@@ -7,4 +7,6 @@ export {
   firstStageSchema,
   unetSchema,
 } from "./config.ts";
-export { trainAutoencoder, trainDiffusion, type TrainOptions } from "./train.ts";
+export { configOfRun } from "./run_folder.ts";
+export { describePlan, type TrainingPlan } from "./plan.ts";
+export { planAutoencoder, planDiffusion, trainAutoencoder, trainDiffusion, type TrainOptions } from "./train.ts";

@@ -1,7 +1,7 @@
-import { dirname, join } from "@std/path";
+import { join } from "@std/path";
 import { stringify } from "yaml";
 import { check, type Difference, LatentError, type Schema } from "../base/mod.ts";
-import { type FolderLock, lockFolder, writeAtomic } from "../file/mod.ts";
+import { disk, type FolderLock, lockFolder, removePartials, writeAtomic } from "../file/mod.ts";
 import { changeable } from "./config.ts";
 
 /** One line of a run's log. */
@@ -21,8 +21,10 @@ export interface LogLine {
  */
 export interface RunFolder extends Disposable {
   readonly path: string;
-  /** A path inside; its folder is made. */
+  /** A path inside. */
   file(...names: string[]): string;
+  /** Writes `config.yaml`, from which a run is resumed. */
+  keepConfig(config: Record<string, unknown>): void;
   log(line: LogLine): void;
   lines(): LogLine[];
   /** Forgets what was logged after a step: a resumed run does it anew. */
@@ -32,22 +34,38 @@ export interface RunFolder extends Disposable {
 /**
  * Makes the folder of a new run, or opens that of a run to resume.
  *
- * @throws LatentError `run.exists` for a folder with anything in it unless it is resumed, `run.missing`, `run.locked`,
- * `config.changed` with what differs from the run's own config
+ * @throws LatentError `usage.run_exists` for a folder with anything in it unless it is resumed, `usage.no_run`,
+ * `usage.out`, `run.locked`
  */
 export function openRun(path: string, config: Record<string, unknown>, resume: boolean): RunFolder {
-  const configPath = join(path, "config.yaml");
-  if (resume) wantRun(path, configPath);
+  if (resume) configOfRun(path);
   else wantNew(path);
-  Deno.mkdirSync(join(path, "checkpoints"), { recursive: true });
+  makeFolder(path);
   const lock = lockFolder(path);
   try {
-    if (!resume) writeText(configPath, stringify(config));
-    return runFolder(path, lock);
+    if (!resume) wantNew(path); // another process may have begun a run meanwhile
+    const folder = runFolder(path, lock);
+    if (!resume) folder.keepConfig(config); // first: without it a killed run could not be resumed
+    for (const inside of [path, folder.file("checkpoints"), folder.file("samples")]) {
+      makeFolder(inside);
+      removePartials(inside); // of a killed process
+    }
+    return folder;
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The config of a run that is to be resumed. @throws LatentError `usage.no_run` where there is none */
+export function configOfRun(path: string): string {
+  const configPath = join(path, "config.yaml");
+  if (disk.exists(configPath)) return configPath;
+  throw new LatentError("usage.no_run", {
+    what: `There is no run to resume in ${path}`,
+    wanted: "a folder with config.yaml and checkpoints/",
+    mend: "Name the folder of a run by --out, or start one without --resume.",
+  });
 }
 
 /** @throws LatentError `config.changed` where settings differ that decide what is learned */
@@ -73,7 +91,7 @@ export function checkedState<T>(schema: Schema<T>, value: unknown, path: string)
 function wantNew(path: string): void {
   let names: string[];
   try {
-    names = [...Deno.readDirSync(path)].map((entry) => entry.name).filter((name) => name !== ".lock");
+    names = [...Deno.readDirSync(path)].map((entry) => entry.name).filter((name) => !name.startsWith("."));
   } catch {
     return;
   }
@@ -86,14 +104,15 @@ function wantNew(path: string): void {
   });
 }
 
-function wantRun(path: string, configPath: string): void {
+function makeFolder(path: string): void {
   try {
-    Deno.statSync(configPath);
+    Deno.mkdirSync(path, { recursive: true });
   } catch (cause) {
-    throw new LatentError("usage.no_run", {
-      what: `There is no run to resume in ${path}`,
-      wanted: "a folder with config.yaml and checkpoints/",
-      mend: "Name the folder of a run by --out, or start one without --resume.",
+    throw new LatentError("usage.out", {
+      what: `The folder ${path} cannot be made`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      wanted: "a folder that this user may write to",
+      mend: "Name another folder by --out.",
       cause,
     });
   }
@@ -104,11 +123,8 @@ function runFolder(path: string, lock: FolderLock): RunFolder {
   const lines = () => readLines(logPath);
   return {
     path,
-    file(...names) {
-      const file = join(path, ...names);
-      Deno.mkdirSync(dirname(file), { recursive: true });
-      return file;
-    },
+    file: (...names) => join(path, ...names),
+    keepConfig: (config) => writeText(join(path, "config.yaml"), stringify(config)),
     log: (line) => Deno.writeTextFileSync(logPath, JSON.stringify(line) + "\n", { append: true }),
     lines,
     forgetAfter(step) {

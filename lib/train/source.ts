@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers/promises";
-import type { WorkEvent } from "../base/mod.ts";
-import { type Dataset, type Item, loader, shuffledPlace, type Skipped } from "../data/mod.ts";
+import { LatentError, type WorkEvent } from "../base/mod.ts";
+import { type Item, loader, shuffledPlace, type Skipped } from "../data/mod.ts";
 import { imagesOf } from "../task/mod.ts";
-import { cat, type Device, noGrad, scope, type Tensor, tensor } from "../tensor/mod.ts";
+import { cat, noGrad, scope, type Tensor, tensor } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
-import type { Trainee } from "./trainee.ts";
+import { aborted, type Run } from "./run.ts";
 
 /** One batch as the trainee's loss takes it; the caller disposes of the tensor. */
 export interface Input {
@@ -14,53 +14,49 @@ export interface Input {
   position: number;
 }
 
-/** What the inputs are made from. */
-export interface SourceOptions {
-  trainee: Trainee;
-  config: TrainConfig;
-  device: Device;
-  onSkip?: (skipped: Skipped) => void;
-}
-
 /** Features of a whole set that are kept in memory: at most so many bytes. */
 const keptBytes = 2 ** 31;
+
+const inFileOrder = { order: "file", workers: 1 } as const;
 
 /** Inputs from the images, decoded ahead: in the training's order from `position` on, or once in file order. */
 export async function* fromImages(
   items: readonly Item[],
-  { trainee, config, device, onSkip }: SourceOptions,
+  run: Run,
   order: { position: number } | "file",
 ): AsyncGenerator<Input, void, undefined> {
-  const { batchSize, size, seed, images: { crop, flip, workers } } = config;
-  const place = order === "file" ? { order } as const : { ...order, seed, crop, flip };
-  const threads = order === "file" ? 1 : workers;
-  const options = { batchSize, size, ...place, ...threads && { workers: threads }, ...onSkip && { onSkip } };
-  for await (const batch of loader(items, options)) {
+  const { trainee, device, config: { batchSize, size, seed, images: { crop, flip, workers } } } = run;
+  const place = order === "file" ? inFileOrder : { ...order, seed, crop, flip, ...workers && { workers } };
+  for await (const batch of loader(items, { batchSize, size, ...place, ...skipping(items, run) })) {
     const images = imagesOf(batch, size, device);
-    const features = trainee.features === undefined ? undefined : noGrad(() => trainee.features!(images));
-    if (features !== undefined) images.dispose();
-    yield { input: features ?? images, position: batch.position };
+    const input = trainee.features === undefined ? images : consumed(images, trainee.features);
+    yield { input, position: batch.position };
   }
 }
 
+/** The first sixteen images of a set that can be read, [B, 3, S, S]. */
+export async function firstImages(items: readonly Item[], run: Run): Promise<Tensor> {
+  const { config: { size }, device, dataset } = run;
+  const options = { size, batchSize: 16, ...inFileOrder, ...skipping(items, run) };
+  for await (const batch of loader(items, options)) return imagesOf(batch, size, device);
+  throw new LatentError("data.empty", { what: `No image of ${dataset.name} can be read` });
+}
+
 /**
- * The features of every image of a set, [N, …], computed once in file order; undefined where they would differ from
- * epoch to epoch or need too much memory.
+ * The features of every image of the training set, [N, …], computed once in file order; undefined where they would
+ * differ from epoch to epoch or need too much memory, or the run is stopped meanwhile.
  */
-export async function* keepFeatures(
-  dataset: Dataset,
-  options: SourceOptions,
-): AsyncGenerator<WorkEvent, Tensor | undefined> {
-  const { trainee, config: { images: { crop, flip } } } = options;
+export async function* keepFeatures(run: Run): AsyncGenerator<WorkEvent, Tensor | undefined> {
+  const { trainee, dataset: { train }, config: { images: { crop, flip } } } = run;
   if (trainee.features === undefined || crop !== "center" || flip) return undefined;
   const parts: Tensor[] = [];
   let done = 0;
   try {
-    for await (const { input } of fromImages(dataset.train, options, "file")) {
+    for await (const { input } of fromImages(train, run, "file")) {
       parts.push(input);
       done += input.shape[0]!;
-      if (4 * input.numel / input.shape[0]! * dataset.train.length > keptBytes) return undefined;
-      yield { type: "progress", label: "encode", done, total: dataset.train.length };
+      if (4 * input.numel / input.shape[0]! * train.length > keptBytes || aborted(run)) return undefined;
+      yield { type: "progress", label: "encode", done, total: train.length };
       await setImmediate();
     }
     return cat(parts);
@@ -81,4 +77,19 @@ export async function* fromFeatures(
     const input = scope(() => features.indexSelect(0, tensor(rows, { dtype: "int64", device: features.device })));
     yield { input, position: at + batchSize };
   }
+}
+
+function consumed(images: Tensor, features: (images: Tensor) => Tensor): Tensor {
+  using owned = images;
+  return noGrad(() => features(owned));
+}
+
+/** Notes each unreadable file once in a run. A tenth of the images to train on may be so, and all but one of the others. */
+function skipping(items: readonly Item[], { dataset, unreadable, warnings }: Run) {
+  const onSkip = ({ path, reason }: Skipped) => {
+    if (unreadable.has(path)) return;
+    unreadable.add(path);
+    warnings.push(`left out ${path}: ${reason} (${unreadable.size} so far)`);
+  };
+  return { onSkip, maxSkipped: items === dataset.train ? 0.1 : 1 };
 }

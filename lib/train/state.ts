@@ -1,6 +1,8 @@
 import * as z from "zod";
-import { foreachCopy_, type Generator, noGrad, scope, type Tensor } from "../tensor/mod.ts";
-import type { AdamW, Ema } from "../optim/mod.ts";
+import { LatentError } from "../base/mod.ts";
+import { AdamW, Ema } from "../optim/mod.ts";
+import { type Device, foreachCopy_, Generator, noGrad, scope, type Tensor } from "../tensor/mod.ts";
+import type { TrainConfig } from "./config.ts";
 
 /** What a checkpoint holds beside its tensors. */
 export const progressSchema = z.strictObject({
@@ -16,6 +18,9 @@ export const progressSchema = z.strictObject({
   emaUpdates: z.int().min(0),
   /** The step of the best validation loss, and the loss; null before the first. */
   best: z.strictObject({ step: z.int(), loss: z.number() }).nullable(),
+  /** The step of the last validation, and of the last sample grid; 0 before the first. */
+  validated: z.int().min(0),
+  shown: z.int().min(0),
   /** A fingerprint of the data's names: another set would have another order. */
   data: z.string(),
   extra: z.record(z.string(), z.number()),
@@ -24,15 +29,26 @@ export const progressSchema = z.strictObject({
 /** How far a run is. */
 export type Progress = z.output<typeof progressSchema>;
 
-/** Everything with tensors that a run's state consists of. */
-export interface TrainingState {
+/** Everything with tensors that a run's state consists of; it owns all but the weights. */
+export interface TrainingState extends Disposable {
   weights: ReadonlyMap<string, Tensor>;
   ema: Ema;
   optimizer: AdamW;
   /** Draws timesteps and noise. */
   generator: Generator;
-  /** The device's own generator, from which dropout draws. */
+  /** Stands in for the device's own generator, from which dropout draws, while a step is made. */
   dropout: Generator;
+}
+
+/** The state before the first step. */
+export function newState(weights: ReadonlyMap<string, Tensor>, config: TrainConfig, device: Device): TrainingState {
+  const { learningRate, seed, optimizer: { emaDecay, weightDecay } } = config;
+  const ema = new Ema(weights, emaDecay);
+  const optimizer = new AdamW(weights, { learningRate, weightDecay });
+  const generator = Generator.seeded(seed + 1, device); // the weights were drawn with the seed itself
+  const dropout = Generator.seeded(seed + 2, device);
+  const dispose = () => [ema, optimizer, generator, dropout].forEach((owned) => owned.dispose());
+  return { weights, ema, optimizer, generator, dropout, [Symbol.dispose]: dispose };
 }
 
 /** All tensors of a state by their names in a checkpoint; the generators' are fresh and the caller's. */
@@ -48,11 +64,28 @@ export function stateTensors(state: TrainingState): Map<string, Tensor> {
   ]);
 }
 
-/** Puts the tensors of a checkpoint in place; memory formats stay, so that the next step has the same bits. */
-export function restoreTensors(state: TrainingState, saved: ReadonlyMap<string, Tensor>): void {
+/**
+ * Puts the tensors of a checkpoint in place; memory formats stay, so that the next step has the same bits.
+ *
+ * @throws LatentError `checkpoint.state` with what is missing or has another shape; nothing is changed then
+ */
+export function restoreTensors(state: TrainingState, saved: ReadonlyMap<string, Tensor>, path: string): void {
   scope(() =>
     noGrad(() => {
       const own = stateTensors(state);
+      const shapeOf = (tensor?: Tensor) => tensor === undefined ? "nothing" : `[${tensor.shape.join(", ")}]`;
+      const differences = [...own].map(([name, tensor]) => ({
+        name,
+        found: shapeOf(saved.get(name)),
+        wanted: shapeOf(tensor),
+      })).filter(({ found, wanted }) => found !== wanted);
+      if (differences.length > 0) {
+        throw new LatentError("checkpoint.state", {
+          what: `${path} is no checkpoint of this network`,
+          differences,
+          mend: "Resume with the version of latent that began the run, or start a new one from its weights by --init.",
+        });
+      }
       own.forEach((tensor, name) => name.startsWith("random.") ? undefined : tensor.copy_(saved.get(name)!));
       state.generator.state = saved.get("random.training")!;
       state.dropout.state = saved.get("random.dropout")!;
@@ -60,10 +93,25 @@ export function restoreTensors(state: TrainingState, saved: ReadonlyMap<string, 
   );
 }
 
+/** Runs `body` with the device's own generator in the state of `dropout`, which goes on where the body left off. */
+export function withDropout<T>(dropout: Generator, device: Device, body: () => T): T {
+  using shared = Generator.default(device);
+  using before = shared.state;
+  using own = dropout.state;
+  shared.state = own;
+  try {
+    return body();
+  } finally {
+    using after = shared.state;
+    dropout.state = after;
+    shared.state = before;
+  }
+}
+
 /** Runs `body` with the averaged weights in the network, and puts the trained ones back, bit for bit. */
 export async function withAverages<T>(state: TrainingState, body: () => T | Promise<T>): Promise<T> {
   const weights = [...state.weights.values()];
-  const kept = noGrad(() => weights.map((w) => w.detach().clone()));
+  const kept = noGrad(() => weights.map((weight) => weight.clone()));
   const put = (from: readonly Tensor[]) => noGrad(() => foreachCopy_(weights, from));
   try {
     put([...state.ema.stateDict().values()]);

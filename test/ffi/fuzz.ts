@@ -4,8 +4,9 @@
  *
  *     deno run -A test/ffi/fuzz.ts LOG SEED FIRST_ROUND REFUSALS
  *
- * Each round is one target with tensors of its own, so that any round can be made again alone. Prints how many calls
- * were made and refused, as JSON. A refusal that is no LatentError, or does not name its target, ends the program.
+ * Each round is one target with tensors of its own, so that any round can be made again alone. Prints as JSON how many
+ * calls were made and refused, which targets never refused one, and how many handles are left. A refusal that is no
+ * LatentError, or does not name its target, ends the program.
  *
  * @module
  */
@@ -13,16 +14,21 @@ import { type Schema, schemas } from "../../ffi/generate.ts";
 import { scope } from "../../ffi/handle.ts";
 import { checked, native, release } from "../../ffi/open.ts";
 import { operators } from "../../ffi/operators.ts";
-import { symbols as table } from "../../ffi/symbols.ts";
+import { Kind, symbols as table } from "../../ffi/symbols.ts";
 import { LatentError } from "../../lib/base/mod.ts";
 import { cpuMemory, limitMemory } from "../../lib/tensor/mod.ts";
-import { anything, argument, badDoubles, badInts, corrupted, Draw, type Item, Pool, write } from "./items.ts";
+import { Draw } from "./draw.ts";
+import { anything, argument } from "./arguments.ts";
+import { badInts, corrupted, flag, type Item, listOf, write } from "./items.ts";
+import { badDoubles, Pool } from "./pool.ts";
+import { mutated, validCalls } from "./valid.ts";
 
 const [path = "", seed = "1", first = "0", wanted = "10000"] = Deno.args;
 const { symbols, frame } = native();
 const log = Deno.openSync(path, { write: true, create: true, truncate: true });
 const encoder = new TextEncoder();
 const counts = { round: 0, calls: 0, refused: 0 };
+const named = new Set<string>();
 const callsOfARound = 12;
 
 /** Exports that cannot fail, or that a fuzzer must not call: their effects outlive it. */
@@ -46,22 +52,24 @@ const reads: Partial<Record<Export, string>> = {
 
 const known = schemas(new Set(Object.values(operators).map((o) => o.name.slice("aten::".length))));
 const targets: (Schema | Export)[] = [...known.values(), ...exported];
+const nameOf = (target: Schema | Export) => typeof target === "string" ? target : `aten::${target.name}`;
 
 /** Makes one call; whatever it gives is freed, whatever it throws must name the target. */
 function attempt(name: string, says: string, call: () => number): number {
   log.writeSync(encoder.encode(`${counts.round} ${name} ${says}\n`));
   counts.calls++;
   const status = call();
-  if (status === -2 && says.startsWith("frame")) return counts.refused++, -1;
   try {
-    return checked(status, name);
+    if (status !== -2) return checked(status, name);
+    if (!says.startsWith("frame")) throw new Error("this frame is known");
   } catch (error) {
     if (!(error instanceof LatentError) || error.fields.operator !== name || !error.message.startsWith(name)) {
       throw error;
     }
-    counts.refused++;
-    return -1;
   }
+  counts.refused++;
+  named.add(name);
+  return -1;
 }
 
 function results(count: number): number[] {
@@ -73,10 +81,13 @@ function results(count: number): number[] {
 }
 
 function callOperator(draw: Draw, pool: Pool, schema: Schema): void {
-  const name = `aten::${schema.name}`;
-  const wrongCount = draw.chance(0.05) ? draw.of([-1, 1, 3, 1000, 2 ** 31 - 1]) : 0;
+  const name = nameOf(schema);
+  const wrongCount = draw.chance(0.05) ? draw.of([-1, 1, 3, 1000, 2 ** 30]) : 0;
   const given = schema.parameters.filter((p) => !p.hasDefault || draw.chance(0.7)).length;
-  let items = schema.parameters.slice(0, given).map((p) => argument(draw, pool, p));
+  const valid = validCalls[schema.name];
+  let items = valid !== undefined && draw.chance(0.6)
+    ? mutated(draw, pool, valid)
+    : schema.parameters.slice(0, given).map((p) => argument(draw, pool, p));
   if (draw.chance(0.05)) items = corrupted(draw, items);
   if (draw.chance(0.03)) items = [...items, anything(draw, pool)];
   write(frame, items);
@@ -91,15 +102,20 @@ function callOperator(draw: Draw, pool: Pool, schema: Schema): void {
 
 /** Through the derivative of what an operator gave, with itself as the gradient. */
 function backward(draw: Draw, pool: Pool, name: string, handles: number[]): void {
-  if (handles.length === 0) return;
-  const output = { kind: 5, count: 1, cells: handles.slice(0, 1), says: "the result" };
-  const leaves = pool.tensors.filter((t) => t.requiresGrad).slice(0, 1 + draw.below(6));
-  const inputs = pool.of(leaves);
-  const flag = (on: number) => ({ kind: 3, count: on, cells: [], says: String(on) });
-  const items = [output, inputs, draw.chance(0.1) ? pool.list(draw, 1) : output, flag(0), flag(draw.below(2)), flag(1)];
+  if (handles.length === 0 || sizeOf(handles[0]!) > 1e6) return; // an expanded tensor has any size without any memory
+  const output = { kind: Kind.tensors, count: 1, cells: handles.slice(0, 1), says: "the result" };
+  const inputs = listOf(pool.tensors.filter((t) => t.requiresGrad).slice(-1 - draw.below(6)));
+  const gradients = draw.chance(0.1) ? pool.list(draw, 1) : output;
+  const items = [output, inputs, gradients, flag(false), flag(draw.chance(0.3)), flag(true)];
   write(frame, items);
   const made = attempt("gradients", `of ${name}: ${say(items)}`, () => symbols.latent_gradients(frame.index));
   if (made > 0) release(results(made), results(made).length);
+}
+
+/** The number of elements. */
+function sizeOf(handle: number): number {
+  checked(symbols.latent_meta(frame.index, handle), "latent_meta");
+  return (frame.begin().take() as number[]).slice(5).reduce((product, n) => product * n, 1);
 }
 
 function callExport(draw: Draw, pool: Pool, name: Export): void {
@@ -155,7 +171,7 @@ function restore(): void {
 
 const numbers = new Map(Object.values(operators).map((operator) => [operator.name, operator.number]));
 limitMemory(cpuMemory().live + 2 ** 26);
-for (counts.round = Number(first); counts.refused < Number(wanted) && counts.round < Number(Deno.env.get("FUZZ_END") ?? Infinity); counts.round++) {
+for (counts.round = Number(first); counts.refused < Number(wanted); counts.round++) {
   const draw = new Draw(Number(seed) * 1e6 + counts.round);
   const target = targets[counts.round % targets.length]!;
   scope(() => {
@@ -167,4 +183,5 @@ for (counts.round = Number(first); counts.refused < Number(wanted) && counts.rou
   });
   if (typeof target === "string") restore();
 }
-console.log(JSON.stringify(counts));
+const unnamed = targets.map(nameOf).filter((name) => !named.has(name));
+console.log(JSON.stringify({ ...counts, unnamed, live: symbols.latent_live() }));

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { Adam, AdamW, clipGradNorm, constant, Ema, type Schedule, warmup, warmupCosine } from "../../lib/optim/mod.ts";
+import {
+  Adam,
+  AdamW,
+  clipGradNorm,
+  constant,
+  Ema,
+  type LearningRate,
+  warmup,
+  warmupCosine,
+} from "../../lib/optim/mod.ts";
 import { Generator, live, noGrad, randn, scope, stack, type Tensor } from "../../lib/tensor/mod.ts";
 import { assertNear, float32, toPeer } from "./arrays.ts";
 import { peerTest } from "./peer.ts";
@@ -94,7 +103,7 @@ peerTest("the moving average is the original's over 100 steps", async (peer) => 
   assertNear(ours, shadow, 1e-6);
 });
 
-const schedules: [Schedule, string, Record<string, Json>][] = [
+const schedules: [LearningRate, string, Record<string, Json>][] = [
   [constant, "learning_rates", { parts: [{ name: "ConstantLR", factor: 1 }] }],
   [warmup(20), "learning_rates", { parts: [{ name: "LinearLR", start_factor: 1e-6, total_iters: 20 }] }],
   [warmupCosine(0, 50), "lambda_learning_rates", { name: "cosine", warmup: 0, total: 50 }],

@@ -5,6 +5,7 @@ import { writeAtomic } from "../../file/mod.ts";
 import { encodePng, grid, type Picture } from "../../image/mod.ts";
 import {
   loadDiffusion,
+  maxGrid,
   modelOfHash,
   type Recipe,
   recipeOf,
@@ -12,7 +13,7 @@ import {
   rememberModel,
   sample as sampleModel,
 } from "../../task/mod.ts";
-import { device as deviceNamed, libtorchInfo, threads as threadCount } from "../../tensor/mod.ts";
+import { device as deviceNamed, devices, libtorchInfo, threads as threadCount } from "../../tensor/mod.ts";
 import { command } from "../command.ts";
 import { pathOption, userPath } from "../paths.ts";
 import manifest from "../../../deno.json" with { type: "json" };
@@ -31,7 +32,7 @@ const options = z.strictObject({
     "Noise: ours on every machine, or PyTorch's CPU generator.",
   ),
   device: z.string().default("auto").describe("cpu, cuda, cuda:1, or auto."),
-  threads: z.int().min(0).max(4096).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
+  threads: z.int().min(0).max(1024).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
   again: pathOption("file", "A picture to make again, from the recipe it carries.").optional(),
   out: pathOption("folder", "Where the pictures go.").default(userPath("samples")),
 });
@@ -89,36 +90,41 @@ async function* fresh(given: Options, signal: AbortSignal): AsyncGenerator<WorkE
 async function* again(given: Options, path: string, signal: AbortSignal): AsyncGenerator<WorkEvent> {
   const original = await readPicture(path);
   const recipe = recipeOf(original, path);
-  const device = deviceNamed(recipe.device);
+  const device = devices().includes(recipe.device) ? recipe.device : deviceNamed(given.device);
   threadCount(recipe.threads);
-  const libtorch = libtorchInfo().version;
-  if (libtorch !== recipe.libtorch || recipe.version !== manifest.version) {
-    yield {
-      type: "warning",
-      text:
-        `made with latent ${recipe.version} on libtorch ${recipe.libtorch}; here ${manifest.version} on ${libtorch}`,
-    };
+  const here = { version: manifest.version, libtorch: libtorchInfo().version, device };
+  const differing = (["version", "libtorch", "device"] as const).filter((key) => here[key] !== recipe[key]);
+  if (differing.length > 0) {
+    const said = differing.map((key) => `${key} ${recipe[key]} (here ${here[key]})`);
+    yield { type: "warning", text: `made with ${said.join(", ")}: the bytes may differ` };
   }
-  const wanted = recipe.grid === undefined ? recipe.index : recipe.grid; // a grid comes after its pictures
+  const wanted = recipe.grid ?? recipe.index; // a grid comes after its pictures
   const model = given.model ?? modelOfHash(recipe.model);
   let position = 0;
   for await (const made of make(model, { ...recipe, device }, recipe.grid ?? recipe.batchSize, signal, recipe.model)) {
     if ("type" in made) yield made;
     else {
       for (const { picture } of made.pictures) {
-        if (position++ !== wanted) continue;
-        const bytes = await encodePng(picture, recipeTexts(recipe));
-        const same = bytes.length === original.length && bytes.every((byte, i) => byte === original[i]);
-        const written = writeNew(given.out, basename(path).replace(/\.png$/, ""), bytes);
-        yield { type: "file", path: written, kind: "image" };
-        yield {
-          type: "done",
-          text: `${written} ${same ? "equals" : "differs from"} ${path}${same ? " byte for byte" : ""}`,
-          result: { path: written, same },
-        };
+        if (position++ === wanted) return yield* compared(given.out, path, original, picture, recipe);
       }
     }
   }
+}
+
+/** Writes a picture that was made again, and says whether it is what it was. */
+async function* compared(
+  out: string,
+  path: string,
+  original: Uint8Array,
+  picture: Picture,
+  recipe: Recipe,
+): AsyncGenerator<WorkEvent> {
+  const bytes = await encodePng(picture, recipeTexts(recipe));
+  const same = bytes.length === original.length && bytes.every((byte, i) => byte === original[i]);
+  const written = writeNew(out, basename(path).replace(/\.png$/, ""), bytes);
+  yield { type: "file", path: written, kind: "image" };
+  const text = `${written} ${same ? "equals" : "differs from"} ${path}${same ? " byte for byte" : ""}`;
+  yield { type: "done", text, result: { path: written, same } };
 }
 
 interface Made {
@@ -139,6 +145,7 @@ async function* make(
       what: `${path} is not the model that made the picture`,
       found: `SHA-256 ${model.hash}`,
       wanted: hash,
+      mend: "Name the file of that model before --again, or leave the name out if it was used here before.",
     });
   }
   rememberModel(model.hash, path);
@@ -148,7 +155,7 @@ async function* make(
   for await (const event of sampleModel(model, { seed, count, batchSize, steps, eta, spacing, rng, device, signal })) {
     if (event.type !== "pictures") yield event;
     else {
-      if (count <= 100) all.push(...event.pictures);
+      if (count <= maxGrid) all.push(...event.pictures);
       const recipe = { ...base, seed: event.seed, batchSize: event.pictures.length };
       yield { pictures: event.pictures.map((picture, index) => ({ picture, recipe: { ...recipe, index } })) };
     }

@@ -24,10 +24,13 @@ export async function* ddim(
 ): AsyncGenerator<SamplerStep> {
   let x = start;
   for (const step of plan) {
+    using _before = x === start ? undefined : x; // the caller's until it asked for this step
     const { alphaBar, alphaBarPrevious } = step;
     const { x0, eps } = await denoise(x, step);
+    using _x0 = x0;
+    using _eps = eps;
     const sigma = eta * Math.sqrt((1 - alphaBarPrevious) / (1 - alphaBar) * (1 - alphaBar / alphaBarPrevious));
-    const next = inferenceMode(() =>
+    x = inferenceMode(() =>
       scope(() => {
         const mean = x0.mul(Math.sqrt(alphaBarPrevious)).add(eps, {
           alpha: Math.sqrt(1 - alphaBarPrevious - sigma ** 2),
@@ -35,13 +38,6 @@ export async function* ddim(
         return sigma > 0 ? mean.add(noise.normal(x.shape, x.device), { alpha: sigma }) : mean;
       })
     );
-    eps.dispose();
-    if (x !== start) x.dispose();
-    x = next;
-    try {
-      yield { step, x, x0 };
-    } finally {
-      x0.dispose();
-    }
+    yield { step, x, x0 };
   }
 }
