@@ -108,7 +108,7 @@ class Builder {
     return this.o.multipliers.flatMap((multiplier, level) => {
       const blocks = Array.from(
         { length: this.o.residualBlocks },
-        () => this.#block(this.#channels, multiplier, level),
+        (_, i) => this.#block(this.#channels, multiplier, level, level === 0 && i === 0),
       );
       for (const _ of blocks) this.#skips.push(this.#channels);
       if (level === this.o.multipliers.length - 1) return blocks.map((b) => new Stage(...b));
@@ -133,30 +133,28 @@ class Builder {
     );
   }
 
-  #block(inChannels: number, multiplier: number, level: number): UnetLayer[] {
+  #block(inChannels: number, multiplier: number, level: number, centred = false): UnetLayer[] {
     this.#channels = multiplier * this.o.modelChannels;
     const attention = this.o.attentionFactors.includes(2 ** level);
     return [
-      this.#residual(inChannels, this.#channels),
+      this.#residual(inChannels, this.#channels, centred ? { centred } : {}),
       ...(attention ? [new AttentionBlock(this.#channels, this.#heads(this.#channels))] : []),
     ];
   }
 
-  #residual(channels: number, outChannels: number, resample?: "up" | "down"): ResidualBlock {
+  #residual(
+    channels: number,
+    outChannels: number,
+    more: Pick<ResidualBlockOptions, "resample" | "centred"> = {},
+  ): ResidualBlock {
     const { dropout, scaleShift } = this.o;
-    const options: ResidualBlockOptions = {
-      channels,
-      outChannels,
-      embeddingChannels: this.embeddingChannels,
-      dropout,
-      scaleShift,
-    };
-    return new ResidualBlock(resample === undefined ? options : { ...options, resample });
+    const { embeddingChannels } = this;
+    return new ResidualBlock({ channels, outChannels, embeddingChannels, dropout, scaleShift, ...more });
   }
 
   #resampled(direction: "up" | "down"): UnetLayer {
     const c = this.#channels;
-    if (this.o.residualResampling) return this.#residual(c, c, direction);
+    if (this.o.residualResampling) return this.#residual(c, c, { resample: direction });
     return direction === "down" ? new UnetDownsample(c) : new Upsample(c);
   }
 

@@ -15,6 +15,8 @@ export interface ResidualBlockOptions {
   scaleShift: boolean;
   /** Change the resolution between activation and convolution, and on the skip (`resblock_updown`). */
   resample?: "up" | "down";
+  /** Centre the first norm: the network's first convolution adds a bias to inputs that may be faint. */
+  centred?: boolean;
 }
 
 /** Residual block of the U-Net: [B, C, h, w] and a time embedding [B, E] → [B, C', h', w'] (ResBlock, openaimodel.py). */
@@ -28,12 +30,12 @@ export class ResidualBlock extends Module<[Tensor, Tensor]> {
 
   constructor(private readonly options: ResidualBlockOptions) {
     super();
-    const { channels, outChannels, embeddingChannels, dropout, scaleShift, resample } = options;
+    const { channels, outChannels, embeddingChannels, dropout, scaleShift, resample, centred = false } = options;
     const change = resample === undefined ? same : resample === "up" ? { call: doubled } : halved;
     this.#norm = new GroupNorm(outChannels);
     this.#rest = [silu, new Dropout(dropout), new Conv2d(outChannels, outChannels, 3, { padding: 1 }).zeroed()];
     this.in_layers = new Sequential(
-      new GroupNorm(channels),
+      new GroupNorm(channels, { centred }),
       resample === undefined ? silu : { call: (x) => scopedChange(x, change) },
       new Conv2d(channels, outChannels, 3, { padding: 1 }),
     );

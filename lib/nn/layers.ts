@@ -70,12 +70,25 @@ export class Conv2d extends Module {
   }
 }
 
+/** Options of {@linkcode GroupNorm}. */
+export interface GroupNormOptions {
+  /** @default {32} */
+  groups?: number;
+  /** @default {1e-5} */
+  eps?: number;
+  /**
+   * Subtract each group's first element first, which changes nothing but rounding: libtorch's kernel for channels_last
+   * computes E[x²] − E[x]² and loses all digits where a group varies much less than it is large. @default {false}
+   */
+  centred?: boolean;
+}
+
 /** Group normalisation of [B, C, h, w], as torch.nn.GroupNorm with 32 groups unless said otherwise. */
 export class GroupNorm extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor;
 
-  constructor(channels: number, private readonly options: { groups?: number; eps?: number } = {}) {
+  constructor(channels: number, private readonly options: GroupNormOptions = {}) {
     super();
     this.weight = parameter([channels]);
     this.bias = parameter([channels]);
@@ -86,8 +99,16 @@ export class GroupNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return x.groupNorm(this.options.groups ?? 32, this.weight, this.bias, this.options.eps ?? 1e-5);
+    const { groups = 32, eps = 1e-5, centred = false } = this.options;
+    return (centred ? x.sub(firstOfGroups(x, groups)) : x).groupNorm(groups, this.weight, this.bias, eps);
   }
+}
+
+/** [B, C, h, w] → [B, C, 1, 1], for each channel the first element of its group; a constant to autograd. */
+function firstOfGroups(x: Tensor, groups: number): Tensor {
+  const [b, c] = x.shape as [number, number];
+  const first = x.detach().select(3, 0).select(2, 0).reshape([b, groups, -1]).narrow(2, 0, 1); // [B, G, 1]
+  return first.expand([b, groups, c / groups]).reshape([b, c, 1, 1]);
 }
 
 /** Normalisation of the last dimension, as torch.nn.LayerNorm. */
