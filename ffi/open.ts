@@ -23,6 +23,7 @@ export function native(): Native {
 
 function open(path: string): Native {
   let library: Deno.DynamicLibrary<typeof symbols>;
+  spinBriefly();
   try {
     library = Deno.dlopen(path, symbols);
   } catch (cause) {
@@ -48,6 +49,15 @@ function open(path: string): Native {
   if (memory === null) throw new LatentError("memory.exhausted", { what: "There is no memory for an argument buffer" });
   const buffer = Deno.UnsafePointerView.getArrayBuffer(memory, 8 * frameCells);
   return { symbols: library.symbols, frame: new Frame(index, buffer) };
+}
+
+/**
+ * Threads of libgomp spin 300,000 turns at a barrier before they sleep: beside one other busy process on two cores a
+ * training step then takes up to 20 times as long (docs/adr/0010-spin.md). libgomp reads this when it is loaded.
+ */
+function spinBriefly(): void {
+  if (Deno.env.has("OMP_WAIT_POLICY") || Deno.env.has("GOMP_SPINCOUNT")) return;
+  Deno.env.set("GOMP_SPINCOUNT", "2000");
 }
 
 /** Throws what the native side wrote into the frame when `status` is negative, else returns it. */

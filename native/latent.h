@@ -111,7 +111,7 @@ LATENT_EXPORT int32_t latent_generator_state(int32_t frame, double generator);  
 LATENT_EXPORT int32_t latent_generator_set_state(int32_t frame, double generator, double state);
 
 // --- memory of the CPU -----------------------------------------------------------------------------------------------
-// → NUMBERS: live bytes, peak of live bytes, bytes kept for reuse, allocations so far, limit (0: none).
+// → NUMBERS: live bytes, peak of live bytes, bytes of large blocks kept for reuse, allocations so far, limit (0: none).
 LATENT_EXPORT int32_t latent_memory(int32_t frame);
 // Returns the kept bytes to the system and starts the peak anew.
 LATENT_EXPORT int32_t latent_memory_release(int32_t frame);

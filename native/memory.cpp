@@ -13,7 +13,6 @@
 #include <bit>
 #include <cstdlib>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <set>
@@ -62,7 +61,7 @@ class Heap final : public at::Allocator {
       if (found == MAP_FAILED) continue;
       base_ = reinterpret_cast<char*>(round_up(reinterpret_cast<size_t>(found), slab_bytes));
       end_ = base_ + bytes;
-      slab_class_.reset(new (std::nothrow) uint8_t[bytes / slab_bytes]());
+      slab_class_ = static_cast<uint8_t*>(std::calloc(bytes / slab_bytes, 1));
     }
     top_ = committed_ = base_;
   }
@@ -87,8 +86,8 @@ class Heap final : public at::Allocator {
   }
   std::vector<double> statistics() {
     const std::lock_guard lock(lock_);
-    return {static_cast<double>(live_), static_cast<double>(peak_), static_cast<double>(kept_),
-            static_cast<double>(allocations_), static_cast<double>(limit_)};
+    return {static_cast<double>(live_), static_cast<double>(peak_),
+            static_cast<double>(kept_), static_cast<double>(allocations_), static_cast<double>(limit_)};
   }
 
   static Heap& the() {
@@ -114,7 +113,6 @@ class Heap final : public at::Allocator {
     const uint8_t slab = slab_class_[slab_of(data)];
     if (slab == 0) return put_large(data);
     live_ -= classes_.bytes[slab - 1];
-    kept_small_ += classes_.bytes[slab - 1];
     free_small_[slab - 1].push_back(data);
   }
 
@@ -133,16 +131,17 @@ class Heap final : public at::Allocator {
     void* data = list.back();
     list.pop_back();
     grow_live(classes_.bytes[c]);
-    kept_small_ -= classes_.bytes[c];
     return data;
   }
 
   void cut_slab(size_t c) {
+    const size_t bytes = classes_.bytes[c];
+    const size_t count = slab_bytes / bytes;
+    cut_[c] += count;
+    free_small_[c].reserve(cut_[c]);  // so that no free ever allocates here
     char* slab = take_aligned_slab();
     slab_class_[slab_of(slab)] = static_cast<uint8_t>(c + 1);
-    const size_t bytes = classes_.bytes[c];
-    for (size_t at = slab_bytes / bytes * bytes; at >= bytes; at -= bytes) free_small_[c].push_back(slab + at - bytes);
-    kept_small_ += slab_bytes / bytes * bytes;
+    for (size_t i = count; i > 0; i--) free_small_[c].push_back(slab + (i - 1) * bytes);
   }
 
   // Slabs must start at multiples of 2 MB for slab_of: what is cut off in front goes to the free blocks.
@@ -183,33 +182,33 @@ class Heap final : public at::Allocator {
     return data;
   }
 
-  // Free neighbours merge when both have pages; between blocks may lie slabs, which are no neighbours.
   void put_large(char* data) {
-    auto at = blocks_.find(data);
-    char* start = data;
-    char* end = data + at->second.bytes;
-    live_ -= at->second.bytes;
-    if (at != blocks_.begin()) {
-      const auto before = std::prev(at);
-      if (has_pages(before) && before->first + before->second.bytes == data) {
-        start = before->first;
-        remove_free(start);
-      }
-    }
-    blocks_.erase(data);
-    if (const auto next = blocks_.find(end); next != blocks_.end() && has_pages(next)) {
-      end += remove_free(next->first).bytes;
-    }
-    add_free(start, static_cast<size_t>(end - start), true);
+    const auto at = blocks_.find(data);
+    const size_t bytes = at->second.bytes;
+    live_ -= bytes;
+    blocks_.erase(at);
+    add_free(data, bytes, true);
   }
 
-  static bool has_pages(std::map<char*, Block>::iterator block) { return block->second.free && block->second.kept; }
-
+  // Free neighbours are one block when both have pages or neither has; between blocks may lie slabs, which are no
+  // neighbours.
   void add_free(char* data, size_t bytes, bool kept) {
+    const auto next = blocks_.lower_bound(data);
+    const bool joins_next = next != blocks_.end() && next->first == data + bytes && is_free(next->second, kept);
+    if (next != blocks_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second.bytes == data && is_free(before->second, kept)) {
+        data = before->first;
+        bytes += remove_free(data).bytes;
+      }
+    }
+    if (joins_next) bytes += remove_free(next->first).bytes;
     blocks_[data] = {bytes, true, kept};
     (kept ? kept_free_ : bare_free_).insert({bytes, data});
     if (kept) kept_ += bytes;
   }
+
+  static bool is_free(const Block& block, bool kept) { return block.free && block.kept == kept; }
 
   Block remove_free(char* data) {
     auto at = blocks_.find(data);
@@ -235,13 +234,9 @@ class Heap final : public at::Allocator {
   void drop_pages(size_t keep) {
     while (kept_ > keep && !kept_free_.empty()) {
       char* data = std::prev(kept_free_.end())->second;
-      Block block = remove_free(data);
-      madvise(data, block.bytes, MADV_DONTNEED);
-      for (auto next = blocks_.find(data + block.bytes); next != blocks_.end() && next->second.free && !next->second.kept;
-           next = blocks_.find(data + block.bytes)) {
-        block.bytes += remove_free(next->first).bytes;
-      }
-      add_free(data, block.bytes, false);
+      const size_t bytes = remove_free(data).bytes;
+      madvise(data, bytes, MADV_DONTNEED);
+      add_free(data, bytes, false);
     }
   }
 
@@ -259,12 +254,13 @@ class Heap final : public at::Allocator {
   char* end_ = nullptr;
   char* top_ = nullptr;        // the region is cut up to here
   char* committed_ = nullptr;  // readable and writable up to here
-  std::unique_ptr<uint8_t[]> slab_class_;  // per 2 MB: 0, or 1 + the class of the slab there
+  uint8_t* slab_class_ = nullptr;  // per 2 MB: 0, or 1 + the class of the slab there
   Classes classes_;
   std::array<std::vector<void*>, classes> free_small_;
+  std::array<size_t, classes> cut_{};  // blocks of each class, free or not
   std::map<char*, Block> blocks_;
   std::set<std::pair<size_t, char*>> kept_free_, bare_free_;  // free large blocks by size: with pages, without
-  size_t live_ = 0, peak_ = 0, kept_ = 0, kept_small_ = 0, allocations_ = 0, limit_ = 0;
+  size_t live_ = 0, peak_ = 0, kept_ = 0, allocations_ = 0, limit_ = 0;
 };
 
 // Taken before the first tensor is made; with LATENT_ALLOCATOR=system libtorch keeps its own.
@@ -299,6 +295,7 @@ int32_t latent_memory_limit(int32_t index, double bytes) {
   return latent::guarded(index, [&](latent::Frame&) {
     const int64_t limit = latent::whole(bytes, "the limit in bytes");
     if (limit < 0) latent::refuse("the limit in bytes: found a negative number");
+    if (!latent::registered) latent::refuse("there is no limit on libtorch's own allocator (LATENT_ALLOCATOR=system)");
     latent::Heap::the().limit(static_cast<size_t>(limit));
     return 0;
   });

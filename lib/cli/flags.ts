@@ -40,6 +40,14 @@ export function flagsOf(command: Command): Flag[] {
   ];
 }
 
+/** What only a config or KEY=VALUE reaches: the keys of the schema's objects, named by their path, `model.channels`. */
+export function nestedKeysOf(command: Command): Flag[] {
+  const leaves = (flag: Flag): Flag[] => isNested(flag.node) ? inside(flag) : [flag];
+  const inside = ({ key, node }: Flag): Flag[] =>
+    keys(node).flatMap((inner) => leaves({ ...inner, key: `${key}.${inner.key}` }));
+  return keys(describeSchema(command.options)).filter(({ node }) => isNested(node)).flatMap(inside);
+}
+
 /** The options of a command that are given by their place. */
 export function argumentsOf(command: Command): Flag[] {
   const own = keys(describeSchema(command.options));
@@ -80,6 +88,7 @@ export function placeholderOf(node: SchemaNode): string {
   if (node.type === "array") return placeholderOf(items(node));
   const choices = choicesOf(node);
   if (choices.length > 0) return choices.join("|");
+  if (node.type === "boolean") return "true|false";
   return node.type === "string" ? "TEXT" : "N";
 }
 

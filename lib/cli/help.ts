@@ -1,6 +1,16 @@
 import { describeNode } from "../base/mod.ts";
 import type { Command } from "./command.ts";
-import { argumentsOf, choicesOf, type Flag, flagsOf, globalFlags, isList, isSwitch, placeholderOf } from "./flags.ts";
+import {
+  argumentsOf,
+  choicesOf,
+  type Flag,
+  flagsOf,
+  globalFlags,
+  isList,
+  isSwitch,
+  nestedKeysOf,
+  placeholderOf,
+} from "./flags.ts";
 
 const width = 100;
 
@@ -35,8 +45,11 @@ export function help(command: Command): string {
     `Usage: ${usage.join(" ")}`,
     ...section("Arguments", places.map((place) => [placeholderOf(place.node), explain(place)])),
     ...section("Flags", own.map((flag) => [flagUsage(flag), explain(flag)])),
+    ...section(
+      "Keys of the config, also as KEY=VALUE",
+      nestedKeysOf(command).map((flag) => [assignmentOf(flag), explain(flag)]),
+    ),
     ...section("Flags of every command", globalFlags.map((flag) => [flagUsage(flag), explain(flag)])),
-    ...command.configurable ? ["", "KEY=VALUE sets any option of the config by its path: model.ch=64"] : [],
     "",
   ].join("\n");
 }
@@ -52,6 +65,11 @@ function flagUsage(flag: Flag): string {
   return `${letter}--${flag.name} ${placeholderOf(flag.node)}${isList(flag) ? " ..." : ""}`;
 }
 
+function assignmentOf(flag: Flag): string {
+  const value = placeholderOf(flag.node);
+  return `${flag.key}=${isList(flag) ? `[${value},...]` : value}`;
+}
+
 /** The description, what values there are where the placeholder doesn't say, and the default. */
 function explain(flag: Flag): string {
   const { node, required } = flag;
@@ -62,7 +80,7 @@ function explain(flag: Flag): string {
     ...isSwitch(flag) || node.default === undefined ? [] : [`default ${defaultOf(node.default)}`],
     ...required ? ["required"] : [],
   ];
-  return `${node.description ?? ""}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`;
+  return [node.description ?? [], notes.length === 0 ? [] : `(${notes.join("; ")})`].flat().join(" ");
 }
 
 function defaultOf(value: unknown): string {

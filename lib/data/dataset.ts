@@ -1,4 +1,4 @@
-import { sha256 } from "../base/mod.ts";
+import { LatentError, nearest, sha256 } from "../base/mod.ts";
 
 /** One picture of a data set: where it lies and what is known of it. Plain data, for Workers and JSON. */
 export interface Item {
@@ -41,6 +41,19 @@ export function splitByHash<I extends Item>(
     (item) => hashShare(group(item)) < share ? "validation" : "train",
   );
   return { train, validation };
+}
+
+/** The classes that were asked for, in the order of all; throws a LatentError `data.class` for one that there isn't. */
+export function chooseClasses(all: readonly string[], asked: readonly string[] = all): string[] {
+  const unknown = asked.filter((name) => !all.includes(name));
+  if (unknown.length > 0) {
+    throw new LatentError("data.class", {
+      what: `there is no class of images named ${unknown.join(" or ")}`,
+      wanted: all.length === 0 ? "no classes: there are no subfolders" : all.join(", "),
+      mend: unknown.flatMap((name) => nearest(name, all) ?? []).map((name) => `Did you mean ${name}?`).join(" "),
+    });
+  }
+  return all.filter((name) => asked.includes(name));
 }
 
 /** A number of [0, 1) that depends on the text alone: the first 32 bits of its SHA-256. */

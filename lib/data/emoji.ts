@@ -1,6 +1,6 @@
 import { join } from "@std/path";
-import { LatentError, namesIn, nearest } from "../base/mod.ts";
-import { type Dataset, type Item, splitByHash } from "./dataset.ts";
+import { namesIn } from "../base/mod.ts";
+import { chooseClasses, type Dataset, type Item, splitByHash } from "./dataset.ts";
 import { type EmojiFact, plainHexcode, readEmojibase } from "./emojibase.ts";
 import { emojiFolder } from "./fetch_emoji.ts";
 
@@ -19,20 +19,20 @@ export interface EmojiOptions {
   /** Whether pictures with skin tones are in it (3,391 pictures) or not (1,871). @default {false} */
   tones?: boolean;
   /** Only these groups, such as "animals-nature" and "food-drink". @default all */
-  groups?: readonly string[];
+  classes?: readonly string[];
 }
 
 /**
  * The emoji as a data set, in the order of the emoji charts; the classes are the groups. About a tenth of them is
  * validation. Which ones is decided by the hash of their base: the tones and genders of an emoji are never on both
- * sides, and neither `tones` nor `groups` moves one.
+ * sides, and neither `tones` nor `classes` moves one.
  *
- * Throws LatentErrors: `data.missing` when they were not fetched, `data.group` for a group that there isn't.
+ * Throws LatentErrors: `data.missing` when they were not fetched, `data.class` for a group that there isn't.
  */
 export async function emoji(options: EmojiOptions = {}): Promise<Dataset<Emoji>> {
-  const { folder = emojiFolder(), tones = false, groups } = options;
-  const { groups: all, facts } = await readEmojibase(folder);
-  const wanted = chooseGroups(all, groups);
+  const { folder = emojiFolder(), tones = false } = options;
+  const { groups, facts } = await readEmojibase(folder);
+  const wanted = chooseClasses(groups, options.classes);
   const files = namesIn(join(folder, "assets"));
   const found = files.flatMap((name) => {
     const fact = facts.get(plainHexcode(name.replace(".webp", "")));
@@ -48,17 +48,4 @@ export async function emoji(options: EmojiOptions = {}): Promise<Dataset<Emoji>>
     ...fact,
   }));
   return { name: "emoji", classes, ...splitByHash(items, 0.1, ({ base }) => base) };
-}
-
-/** The groups that were asked for, in the order of all. */
-function chooseGroups(all: string[], asked: readonly string[] = all): string[] {
-  const unknown = asked.filter((name) => !all.includes(name));
-  if (unknown.length > 0) {
-    throw new LatentError("data.group", {
-      what: `there is no group of emoji named ${unknown.join(" or ")}`,
-      wanted: all.join(", "),
-      mend: unknown.flatMap((name) => nearest(name, all) ?? []).map((name) => `Did you mean ${name}?`).join(" "),
-    });
-  }
-  return all.filter((name) => asked.includes(name));
 }

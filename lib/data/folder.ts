@@ -1,7 +1,7 @@
 import { basename, extname, join, resolve } from "@std/path";
 import { LatentError } from "../base/mod.ts";
 import { readCaptions } from "./captions.ts";
-import { type Dataset, type Item, splitByHash } from "./dataset.ts";
+import { chooseClasses, type Dataset, type Item, splitByHash } from "./dataset.ts";
 
 /** Extensions of the pictures that a folder is searched for. */
 const extensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
@@ -10,6 +10,8 @@ const extensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
 export interface ImageFolderOptions {
   /** About which share of the pictures is kept out of training, by a hash of the relative path. @default {0.05} */
   validation?: number;
+  /** Only these classes, subfolders of its first level. @default all, and what lies directly inside */
+  classes?: readonly string[];
 }
 
 /**
@@ -18,13 +20,14 @@ export interface ImageFolderOptions {
  * pictures directly inside have no label. A `metadata.jsonl` in it gives captions ({@linkcode readCaptions}).
  *
  * Throws a LatentError `data.missing` where there is no folder, `data.empty` where no picture is in it,
- * `data.metadata` for a `metadata.jsonl` that can't be used.
+ * `data.class` for a class that there isn't, `data.metadata` for a `metadata.jsonl` that can't be used.
  */
-export async function imageFolder(folder: string, { validation = 0.05 }: ImageFolderOptions = {}): Promise<Dataset> {
+export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Dataset> {
   const root = resolve(folder);
-  const keys = await listPictures(root);
-  const captions = await readCaptions(root, new Set(keys));
-  const classes = [...new Set(keys.flatMap((key) => classOf(key) ?? []))].sort();
+  const all = await listPictures(root);
+  const captions = await readCaptions(root, new Set(all));
+  const classes = chooseClasses([...new Set(all.flatMap((key) => classOf(key) ?? []))].sort(), options.classes);
+  const keys = options.classes ? all.filter((key) => classes.includes(classOf(key) ?? "")) : all;
   const labels = new Map(classes.map((name, label) => [name, label]));
   const items = keys.map((key): Item => {
     const label = labels.get(classOf(key) ?? "");
@@ -36,7 +39,7 @@ export async function imageFolder(folder: string, { validation = 0.05 }: ImageFo
       ...(caption === undefined ? {} : { caption }),
     };
   });
-  return { name: basename(root), classes, ...splitByHash(items, validation, (item) => item.key) };
+  return { name: basename(root), classes, ...splitByHash(items, options.validation ?? 0.05, (item) => item.key) };
 }
 
 /** The first folder of a relative path. */

@@ -1,3 +1,5 @@
+import { resizePasses } from "../image/mod.ts";
+
 /** An 8-bit RGB picture: rows from the top, three bytes a pixel. */
 export interface Rgb {
   /** Pixels of a row. */
@@ -28,8 +30,8 @@ const precision = 22;
 
 /**
  * An RGBA picture, its alpha ignored, → an RGB picture of another size, antialiased. Equal to Pillow's `Image.resize`
- * bit for bit (`Resample.c`): first along the rows, then along the columns, weights in fixed point, rounded to 8 bits
- * in between.
+ * bit for bit (`Resample.c`): along the rows and along the columns, weights in fixed point, rounded to 8 bits in
+ * between.
  */
 export function resample(
   { width, height, data }: { width: number; height: number; data: Uint8ClampedArray },
@@ -37,18 +39,31 @@ export function resample(
   outHeight: number,
   filter: Filter,
 ): Rgb {
-  const rows = new Uint8ClampedArray(outWidth * height * 3);
-  alongLines(data, rows, taps(width, outWidth, filter), {
-    lines: { count: height, from: width * 4, to: outWidth * 3 },
-    pixel: { from: 4, to: 3 },
-  });
-  if (outHeight === height) return { width: outWidth, height, data: rows };
-  const out = new Uint8ClampedArray(outWidth * outHeight * 3);
-  alongLines(rows, out, taps(height, outHeight, filter), {
-    lines: { count: outWidth, from: 3, to: 3 },
-    pixel: { from: outWidth * 3, to: outWidth * 3 },
-  });
-  return { width: outWidth, height: outHeight, data: out };
+  const [first, last] = resizePasses([height, width], [outHeight, outWidth]).map(([h, w]) => ({ height: h, width: w }));
+  const between = pass({ width, height, data }, 4, first!, filter);
+  return first!.width === outWidth && first!.height === outHeight ? between : pass(between, 3, last!, filter);
+}
+
+/** One of the two passes, from pixels of 4 or 3 bytes: along the columns where the height changes, else along the rows. */
+function pass(
+  { width, height, data }: { width: number; height: number; data: Uint8ClampedArray },
+  bytes: number,
+  to: { width: number; height: number },
+  filter: Filter,
+): Rgb {
+  const out = new Uint8ClampedArray(to.width * to.height * 3);
+  if (to.height === height) {
+    alongLines(data, out, taps(width, to.width, filter), {
+      lines: { count: height, from: width * bytes, to: to.width * 3 },
+      pixel: { from: bytes, to: 3 },
+    });
+  } else {
+    alongLines(data, out, taps(height, to.height, filter), {
+      lines: { count: width, from: bytes, to: 3 },
+      pixel: { from: width * bytes, to: width * 3 },
+    });
+  }
+  return { ...to, data: out };
 }
 
 /** What each pixel of a line is made of: `count[i]` pixels from `first[i]`, weighted by `weights` from `i · reach`. */

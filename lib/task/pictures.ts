@@ -4,9 +4,18 @@ import { LatentError } from "../base/mod.ts";
 import { encodePng, grid, type GridOptions, type Picture } from "../image/mod.ts";
 import { type Device, fromBytes, scope, Tensor } from "../tensor/mod.ts";
 
+/** The part of a config that chooses pictures. */
+export interface DatasetConfig {
+  /** `emoji`, or a folder. */
+  data: string;
+  /** The share of a folder kept out of training, and the only classes that are taken. */
+  images: { validation: number; classes?: string[] | undefined };
+}
+
 /** The data set that a config names: `emoji`, or a folder. */
-export function openDataset(config: { data: string; images: { validation: number } }): Promise<Dataset> {
-  return config.data === "emoji" ? emoji() : imageFolder(config.data, { validation: config.images.validation });
+export function openDataset({ data, images: { validation, classes } }: DatasetConfig): Promise<Dataset> {
+  const chosen = classes && { classes };
+  return data === "emoji" ? emoji({ ...chosen }) : imageFolder(data, { validation, ...chosen });
 }
 
 /** A batch as a tensor: [B, 3, S, S] in [−1, 1], channels_last. */

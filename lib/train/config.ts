@@ -23,6 +23,7 @@ const pictures = {
   images: z.strictObject({
     crop: z.enum(["center", "random"]).default("center").describe("Which part of a picture that is not square."),
     flip: z.boolean().default(false).describe("Mirror half of the images."),
+    classes: z.array(z.string()).min(1).optional().describe("Only these: subfolders of a folder, groups of the emoji."),
     validation: z.number().min(0).max(0.9).default(0.05).describe(
       "Share of a folder kept out of training (emoji: a fixed tenth).",
     ),
@@ -68,7 +69,7 @@ export const autoencoderSchema = z.strictObject({
   ),
   resolution: positive.default(256).describe("Nominal image size that attentionResolutions refer to."),
   latentChannels: positive.default(4).describe("Channels of the latent."),
-  dropout: z.number().min(0).max(0.9).default(0),
+  dropout: z.number().min(0).max(0.9).default(0).describe("Share of activations set to 0 in training."),
 }).superRefine(({ f, multipliers }, context) => {
   if (multipliers === undefined || 2 ** (multipliers.length - 1) === f) return;
   context.addIssue({ code: "custom", path: ["multipliers"], message: `${Math.log2(f) + 1} numbers, for f = ${f}` });
@@ -87,7 +88,7 @@ export const unetSchema = z.strictObject({
   residualBlocks: positive.default(2).describe("Residual blocks a resolution."),
   attentionFactors: z.array(positive).default([2, 4]).describe("Downsampling factors with attention."),
   headChannels: positive.default(32).describe("Channels of one attention head."),
-  dropout: z.number().min(0).max(0.9).default(0),
+  dropout: z.number().min(0).max(0.9).default(0).describe("Share of activations set to 0 in training."),
   scaleShift: z.boolean().default(false).describe("Scale and shift norms by the time embedding."),
   residualResampling: z.boolean().default(false).describe("Change the resolution inside residual blocks."),
 }).superRefine(({ channels, multipliers, attentionFactors, headChannels }, context) => {
@@ -124,13 +125,13 @@ export const denoiseSchema = z.strictObject({
   ...pictures,
   model: unetSchema.prefault({}),
   schedule: z.strictObject({
-    steps: positive.default(1000).describe("T."),
+    steps: positive.default(1000).describe("Number of noise levels T."),
     start: z.number().positive().default(0.0015).describe("β of the first step."),
     end: z.number().positive().max(0.999).default(0.0195).describe("β of the last."),
   }).prefault({}).describe("Linear in √β."),
   objective: z.strictObject({
     predict: z.enum(["eps", "x0", "v"]).default("eps").describe("What the network predicts."),
-    loss: z.enum(["l1", "l2"]).default("l2"),
+    loss: z.enum(["l1", "l2"]).default("l2").describe("Absolute or squared difference."),
     latentScale: z.union([z.literal("first-batch"), z.number().positive()]).default("first-batch")
       .describe("What latents are multiplied by: 1/std of the first batch, or a number."),
     sampleSteps: positive.default(50).describe("DDIM steps of the sample grids."),

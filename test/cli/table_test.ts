@@ -35,11 +35,13 @@ Deno.test("help shows arguments, values, bounds and defaults", () => {
   match(text, /^ {2}-h, --help /m);
 });
 
-Deno.test("help of a command with a config names the file and the assignments, and no nested option", () => {
+Deno.test("help of a command with a config names the file and the keys, nested ones by their path", () => {
   const text = help(train);
   match(text, /^Usage: latent train net \[KEY=VALUE\.\.\.\] \[FLAGS\]$/m);
   match(text, /^ {2}--config FILE /m);
   equal(text.includes("--model"), false);
+  match(text, /^ {2}model\.ch=N +\(.*default 8\)$/m);
+  match(text, /^ {2}model\.mult=\[N,\.\.\.\] +\(default \[1,2\]\)$/m);
 });
 
 Deno.test("help is at most 100 columns wide", () => {

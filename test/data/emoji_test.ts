@@ -41,14 +41,14 @@ Deno.test("every picture has its caption, tags, group, subgroup and a file that 
   assert.equal(new TextDecoder().decode((await Deno.readFile(path)).subarray(8, 12)), "WEBP");
 });
 
-Deno.test("tones and genders of an emoji stay on one side, and neither options nor groups move one", async () => {
+Deno.test("tones and genders of an emoji stay on one side, and neither options nor classes move one", async () => {
   await allEmoji();
   const all = await emoji({ tones: true });
   const share = all.validation.length / 3391;
   assert.ok(share > 0.085 && share < 0.115, `${share}`);
   const bases = (items: Emoji[]) => new Set(items.map((item) => item.base));
   assert.ok(bases(all.train).isDisjointFrom(bases(all.validation)));
-  const some = await emoji({ groups: ["food-drink", "people-body"] });
+  const some = await emoji({ classes: ["food-drink", "people-body"] });
   assert.deepEqual(some.classes, ["people-body", "food-drink"]);
   const keys = (items: Emoji[]) => new Set(items.map((item) => item.key));
   assert.ok(keys(some.train).isSubsetOf(keys(all.train)));
@@ -93,8 +93,8 @@ Deno.test("hexcodes are compared whatever their spelling", () => {
 
 Deno.test("an unknown group is refused with the nearest", async () => {
   await allEmoji();
-  await assert.rejects(emoji({ groups: ["flags", "food-drinks"] }), (error) => {
-    assert.ok(error instanceof LatentError && error.code === "data.group");
+  await assert.rejects(emoji({ classes: ["flags", "food-drinks"] }), (error) => {
+    assert.ok(error instanceof LatentError && error.code === "data.class");
     assert.match(error.message, /named food-drinks\n.*smileys-emotion.*\nDid you mean food-drink\?/);
     return true;
   });

@@ -48,6 +48,13 @@ Deno.test("folders of the first level are the classes, sorted by name", async ()
   assert.ok(!("label" in train[3]!));
 });
 
+Deno.test("only the classes asked for are taken; one that there isn't is refused with the nearest", async () => {
+  const files = { "dog/1.png": "", "cat/1.png": "", "none.png": "" };
+  const { classes, train } = await read(files, { classes: ["cat"] });
+  assert.deepEqual([classes, train.map(({ key, label }) => [key, label])], [["cat"], [["cat/1.png", 0]]]);
+  await assert.rejects(read(files, { classes: ["cats"] }), /named cats\n.*cat, dog\nDid you mean cat\?/s);
+});
+
 Deno.test("links are followed, links in a circle end", async () => {
   await withFolder({ "in/a.png": "", "other/b.png": "" }, async (folder) => {
     await Deno.symlink("..", join(folder, "in", "up"));

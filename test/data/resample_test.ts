@@ -35,6 +35,13 @@ const rows: [Filter, number, number, number, number, string][] = [
   ["area", 16, 16, 8, 16, "af40b3bcd973bb08"],
   ["bilinear", 16, 16, 8, 16, "6df3eddc553fe89b"],
   ["bicubic", 16, 16, 8, 16, "55ee7abb72182c1f"],
+  ["area", 13, 11, 40, 3, "86277b3173acf071"], // columns first
+  ["bilinear", 13, 11, 40, 3, "fa2916134cc59ea2"],
+  ["bicubic", 13, 11, 40, 3, "013ab184ed712ce8"],
+  ["bicubic", 40, 3, 13, 11, "bf90d394bca9b2dc"],
+  ["bicubic", 20, 30, 15, 20, "b3b61c00392be67f"], // the height loses just twice as much: rows first
+  ["bicubic", 20, 30, 15, 19, "2efcdb8d56f2ab1a"], // more: columns first
+  ["bicubic", 29, 50, 30, 52, "21e85e5e0c299e0f"],
   ["area", 300, 3, 11, 2, "d3fe90f9a2ab543d"],
   ["bilinear", 300, 3, 11, 2, "106935b7b9f6a8ca"],
   ["bicubic", 300, 3, 11, 2, "2b60fadd38117248"],

@@ -2,7 +2,7 @@ import { basename, join } from "@std/path";
 import * as z from "zod";
 import { LatentError, type WorkEvent } from "../../base/mod.ts";
 import { writeAtomic } from "../../file/mod.ts";
-import { encodePng, grid, type Picture } from "../../image/mod.ts";
+import { decodeImage, encodePng, grid, type Picture } from "../../image/mod.ts";
 import {
   loadDiffusion,
   maxGrid,
@@ -111,7 +111,7 @@ async function* again(given: Options, path: string, signal: AbortSignal): AsyncG
   }
 }
 
-/** Writes a picture that was made again, and says whether it is what it was. */
+/** Writes a picture that was made again. @throws LatentError `picture.differs` where it is not what it was */
 async function* compared(
   out: string,
   path: string,
@@ -120,11 +120,36 @@ async function* compared(
   recipe: Recipe,
 ): AsyncGenerator<WorkEvent> {
   const bytes = await encodePng(picture, recipeTexts(recipe));
-  const same = bytes.length === original.length && bytes.every((byte, i) => byte === original[i]);
   const written = writeNew(out, basename(path).replace(/\.png$/, ""), bytes);
   yield { type: "file", path: written, kind: "image" };
-  const text = `${written} ${same ? "equals" : "differs from"} ${path}${same ? " byte for byte" : ""}`;
+  const same = bytes.length === original.length && bytes.every((byte, i) => byte === original[i]);
+  const found = same ? undefined : difference(picture, await decodeImage(original, { name: path }));
+  if (found !== undefined) {
+    throw new LatentError("picture.differs", {
+      what: `${written} differs from ${path}, from whose recipe it was made`,
+      found,
+      wanted: "the same picture",
+      mend: "Small differences come from another libtorch, device or processor, large ones from a picture that was " +
+        "changed since. Both are kept.",
+    });
+  }
+  const text = `${written} equals ${path} ${same ? "byte" : "pixel"} for ${same ? "byte" : "pixel"}`;
   yield { type: "done", text, result: { path: written, same } };
+}
+
+/** How a picture differs from what it should be, where it does. */
+function difference(made: Picture, wanted: Picture): string | undefined {
+  const size = ({ width, height }: Picture) => `${width} × ${height} pixels`;
+  if (size(made) !== size(wanted)) return `${size(made)} in place of ${size(wanted)}`;
+  const differing = new Set<number>();
+  let most = 0;
+  made.data.forEach((value, i) => {
+    const by = Math.abs(value - wanted.data[i]!);
+    if (by > 0) differing.add(i >> 2);
+    most = Math.max(most, by);
+  });
+  if (most === 0) return undefined;
+  return `${differing.size} of ${made.width * made.height} pixels are others, by up to ${most} of 255`;
 }
 
 interface Made {
