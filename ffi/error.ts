@@ -14,6 +14,17 @@ const mends: Record<string, string> = {
   "memory.exhausted": "Use a smaller batch or size, free what is not needed, or raise the limit.",
 };
 
+/** What libtorch says at length of a device that is not there: without CUDA, without a GPU, beyond the last one. */
+const noCuda = new RegExp([
+  "'aten::empty[^']*' with arguments from the 'CUDA' backend",
+  "without ATen_cuda library",
+  "not linked with support for cuda",
+  "Found no NVIDIA driver",
+  "No CUDA GPUs are available",
+  "CUDA error: invalid device ordinal",
+  "Expected idx >= 0 && idx < num_gpus",
+].join("|"));
+
 /**
  * The error of a native call.
  *
@@ -24,11 +35,17 @@ const mends: Record<string, string> = {
  */
 export function nativeError(operator: string, kind: number, text: string, operands: string[]): LatentError {
   const code = codes[kind] ?? "operator.refused";
-  const sentence = text.split(/\n\s*\n|\nException raised from/)[0]!.trim();
+  const cuda = noCuda.test(text);
+  const sentence = cuda
+    ? "this libtorch has no such CUDA device"
+    : text.split(/\n\s*\n|\nException raised from/)[0]!.trim();
+  const mend = cuda
+    ? "`latent doctor` lists the devices, and tells what a GPU needs; `cpu` is always there."
+    : mends[code];
   return new LatentError(code, {
     what: `${operator}: ${sentence}`,
     operator,
     operands,
-    ...(mends[code] === undefined ? {} : { mend: mends[code] }),
+    ...(mend === undefined ? {} : { mend }),
   });
 }

@@ -37,7 +37,7 @@ const common = (dir: string, steps: number) => (
 );
 
 function trainFirstStage(dir: string, steps: number): ReturnType<typeof trainAutoencoder> {
-  const model = { f: 2, channels: 32, residualBlocks: 1, resolution: 16 };
+  const model = { f: 2 as const, channels: 32, residualBlocks: 1, resolution: 16 };
   return trainAutoencoder({ ...common(dir, steps), model }, { out: `${dir}/first` });
 }
 

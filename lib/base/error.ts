@@ -38,7 +38,7 @@ export class LatentError extends Error {
   /** Told apart from other errors by this, also across bundles. */
   override readonly name: string = "LatentError";
 
-  /** @param code `kind.detail` @param fields what the message is made of */
+  /** An error of the class `code` (`kind.detail`), its message made of the fields. */
   constructor(readonly code: `${string}.${string}`, readonly fields: ErrorFields) {
     super(describe(fields), fields.cause === undefined ? undefined : { cause: fields.cause });
   }

@@ -6,7 +6,9 @@ export type Parameterization = "eps" | "x0" | "v";
 
 /** Both readings of a prediction, [B, C, h, w]. */
 export interface Prediction {
+  /** The clean image or latent. */
   x0: Tensor;
+  /** The noise in x, of unit variance. */
   eps: Tensor;
 }
 

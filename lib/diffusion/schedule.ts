@@ -8,7 +8,7 @@ export interface Schedule {
   alphasCumprod: Float64Array;
 }
 
-/** Options of {@linkcode makeSchedule}. */
+/** Options of {@linkcode linearSqrt}. */
 export interface ScheduleOptions {
   /** T. @default {1000} */
   steps?: number;

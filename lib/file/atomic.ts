@@ -7,7 +7,7 @@ import type { FileLayer, WritableFile } from "./layer.ts";
 export interface AtomicOptions {
   /** Where to write. @default {disk} */
   layer?: FileLayer;
-  /** Whether a file that has the path may be replaced; else it is an error `file.exists`. @default {false} */
+  /** Whether a file that has the path, or gets it meanwhile, may be replaced; else it is `file.exists`. @default {false} */
   replace?: boolean;
 }
 
@@ -15,7 +15,7 @@ const SUFFIX = ".latent-partial";
 
 /**
  * Writes a file so that after a crash at any moment its path has either what it had before or all of the new bytes:
- * temporary name in the same folder, write, fsync, rename, fsync of the folder.
+ * temporary name in the same folder, write, fsync, rename (or link, to replace nothing), fsync of the folder.
  *
  * @param write appends the contents; when it throws, the temporary file is removed and the path stays as it was
  * @throws LatentError of the kind `file`
@@ -32,12 +32,28 @@ export function writeAtomic(path: string, write: (file: WritableFile) => void, o
     } finally {
       file.close();
     }
-    layer.rename(partial, path);
+    if (replace) layer.rename(partial, path);
+    else place(partial, path, layer);
   } catch (error) {
     discard(partial, layer);
     throw error;
   }
   layer.syncFolder(dirname(path));
+}
+
+/**
+ * Gives a finished file its path unless something has that by now. A link does so in one step; where the file system has
+ * no links an empty file takes the path first, which stays there after a crash in just that moment.
+ */
+function place(partial: string, path: string, layer: FileLayer): void {
+  try {
+    layer.link(partial, path);
+  } catch (error) {
+    if (error instanceof LatentError && error.code === "file.exists") throw taken(path);
+    layer.create(path).close();
+    return layer.rename(partial, path);
+  }
+  layer.remove(partial);
 }
 
 /**

@@ -8,6 +8,7 @@ export const disk: FileLayer = {
   open: (path) => attempt(path, "opened", () => readable(path)),
   exists: (path) => attempt(path, "looked for", () => present(path)),
   rename: (from, to) => attempt(from, `renamed to ${to}`, () => Deno.renameSync(from, to)),
+  link: (from, to) => attempt(to, `linked to ${from}`, () => Deno.linkSync(from, to)),
   remove: (path) => attempt(path, "removed", () => Deno.removeSync(path)),
   list: (folder) => attempt(folder, "listed", () => [...Deno.readDirSync(folder)].map((entry) => entry.name)),
   syncFolder: (folder) =>

@@ -35,7 +35,9 @@ export interface FileLayer {
   exists(path: string): boolean;
   /** Gives a file another path, in one step, replacing what has it. */
   rename(from: string, to: string): void;
-  /** Deletes a file. */
+  /** Gives a file a second path, in one step; throws `file.exists` where something has it. */
+  link(from: string, to: string): void;
+  /** Deletes a file, or one of the paths of a file that has several. */
   remove(path: string): void;
   /** Names of what is in a folder, in no order. */
   list(folder: string): string[];

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { LatentError } from "../base/mod.ts";
+import { LatentError, lockHolder, tryLock } from "../base/mod.ts";
 import { fileError } from "./layer.ts";
 
 const NAME = ".lock";
@@ -18,41 +18,21 @@ export interface FolderLock extends Disposable {
  */
 export function lockFolder(folder: string): FolderLock {
   const path = join(folder, NAME);
-  const file = open(path);
   try {
-    if (!file.tryLockSync(true)) throw locked(folder, path);
-    file.truncateSync(0);
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+    const lock = tryLock(path);
+    if (lock !== undefined) return lock;
   } catch (error) {
-    file.close();
     throw fileError(path, "locked", error);
   }
-  return { [Symbol.dispose]: () => file.close() };
+  throw locked(folder, lockHolder(path));
 }
 
-function open(path: string): Deno.FsFile {
-  try {
-    return Deno.openSync(path, { read: true, write: true, create: true });
-  } catch (cause) {
-    throw fileError(path, "opened", cause);
-  }
-}
-
-function locked(folder: string, path: string): LatentError {
-  const holder = holderOf(path);
+/** The holder is unknown where locked files can't be read (Windows), and in the moment before it has written its number. */
+function locked(folder: string, holder: number | undefined): LatentError {
   return new LatentError("run.locked", {
     what: `${folder} is in use`,
     found: holder === undefined ? "another process that holds it" : `process ${holder}, which holds it`,
     wanted: "a folder that no run is using",
     mend: `wait until it ends, ${holder === undefined ? "" : `stop it (kill ${holder}), `}or choose another folder`,
   });
-}
-
-/** Unknown where locked files can't be read (Windows), and in the moment before the holder has written its number. */
-function holderOf(path: string): string | undefined {
-  try {
-    return /^\d+$/.exec(Deno.readTextFileSync(path).trim())?.[0];
-  } catch {
-    return undefined;
-  }
 }

@@ -5,4 +5,4 @@ export { grid, type GridOptions } from "./grid.ts";
 export { type Curve, plotCurves, type PlotOptions } from "./plot.ts";
 export { encodePng } from "./png.ts";
 export { readPngText } from "./png_text.ts";
-export { resize, type ResizeFilter } from "./resize.ts";
+export { resize, type ResizeFilter, resizePasses } from "./resize.ts";

@@ -16,7 +16,7 @@ export function resize(x: Tensor, size: readonly [number, number], filter: Resiz
   const method = filter === "bicubic" ? "upsampleBicubic2dAa" : "upsampleBilinear2dAa";
   if (x.dtype !== "uint8") return x[method](size, false);
   return scope(() => {
-    const pixels = passes(x.shape, size).reduce(
+    const pixels = resizePasses(x.shape.slice(-2) as [number, number], size).reduce(
       (y, to) => y[method](to, false).add(0.5).floor().clamp(0, 255),
       x.to({ dtype: "float32" }),
     );
@@ -25,12 +25,14 @@ export function resize(x: Tensor, size: readonly [number, number], filter: Resiz
 }
 
 /**
- * The sizes after each of two passes. Pillow (Resample.c) rounds and clips in between, so the order can be seen: along
- * the rows first, unless the height loses more than twice what the width does.
+ * The sizes [height, width] after each of the two passes of a resizing, of which the first changes one of them at most.
+ * Pillow (Resample.c) rounds and clips in between, so the order can be seen: along the rows first, unless the height
+ * loses more than twice what the width does.
  */
-function passes(shape: readonly number[], size: readonly [number, number]): (readonly [number, number])[] {
-  const [h, w] = shape.slice(-2) as [number, number];
-  const [height, width] = size;
+export function resizePasses(
+  [h, w]: readonly [number, number],
+  [height, width]: readonly [number, number],
+): (readonly [number, number])[] {
   const columnsFirst = h > height && h - height > 2 * (w - width);
-  return [columnsFirst ? [height, w] : [h, width], size];
+  return [columnsFirst ? [height, w] : [h, width], [height, width]];
 }

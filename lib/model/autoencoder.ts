@@ -21,11 +21,16 @@ export interface Posterior {
  * Images are [B, 3, H, W] in [−1, 1], latents [B, Z, H/f, W/f], both in channels_last.
  */
 export class AutoencoderKL extends Module<[Tensor], Posterior> {
-  readonly encoder: Encoder;
-  readonly decoder: Decoder;
+  /** Image [B, 3, H, W] → moments [B, 2·latentChannels, h, w]. */
+  readonly encoder: Module;
+  /** Features [B, latentChannels, h, w] → image [B, 3, H, W]. */
+  readonly decoder: Module;
+  /** The encoder's moments → mean and log-variance of the latent, [B, 2Z, h, w]. */
   readonly quant_conv: Conv2d;
+  /** Latent [B, Z, h, w] → the decoder's features. */
   readonly post_quant_conv: Conv2d;
 
+  /** The networks, their weights yet to be filled: by `initialise` or `loadStateDict`. */
   constructor(readonly options: AutoencoderOptions) {
     super();
     this.encoder = new Encoder(options);
@@ -39,21 +44,21 @@ export class AutoencoderKL extends Module<[Tensor], Posterior> {
     return 2 ** (this.options.multipliers.length - 1);
   }
 
-  /** Image → posterior. */
+  /** Image [B, 3, H, W] in [−1, 1] → posterior over latents [B, Z, H/f, W/f]; H and W are multiples of f. */
   override forward(image: Tensor): Posterior {
     const moments = this.quant_conv.call(this.encoder.call(image));
     const [mean, logvar] = moments.chunk(2, 1) as [Tensor, Tensor];
     return { mean, logvar: logvar.clamp(-30, 20) };
   }
 
-  /** Latent → image. */
+  /** Latent [B, Z, h, w] → image [B, 3, f·h, f·w], about [−1, 1] and not clamped. */
   decode(z: Tensor): Tensor {
     using features = this.post_quant_conv.call(z);
     return this.decoder.call(features);
   }
 }
 
-/** A latent from the posterior: mean + std · noise. */
+/** A latent from the posterior, mean + std · noise; noise is standard normal, [B, Z, h, w] as the mean. */
 export function samplePosterior({ mean, logvar }: Posterior, noise: Tensor): Tensor {
   using std = logvar.mul(0.5).exp_();
   return mean.addcmul(std, noise);

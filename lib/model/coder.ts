@@ -20,6 +20,7 @@ export interface CoderOptions {
   latentChannels: number;
   /** Whether the encoder gives mean and log-variance: 2 · latentChannels. */
   doubleLatent: boolean;
+  /** Share of the features that residual blocks drop while training. */
   dropout: number;
 }
 

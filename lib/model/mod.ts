@@ -1,4 +1,4 @@
 /** Networks: the first stage and the denoiser. @module */
 export * from "./autoencoder.ts";
-export * from "./coder.ts";
+export type { CoderOptions } from "./coder.ts";
 export * from "./unet.ts";

@@ -7,16 +7,19 @@ import { AttentionBlock, ResidualBlock, type ResidualBlockOptions, UnetDownsampl
 export interface UnetOptions {
   /** Channels of x, with those of a concatenated condition. */
   inChannels: number;
+  /** Channels of what is predicted: those of a latent. */
   outChannels: number;
   /** Channels at full resolution. */
   modelChannels: number;
   /** Factor of `modelChannels` at each resolution; the first is 1. */
   multipliers: readonly number[];
+  /** Residual blocks a resolution on the way down; one more on the way up. */
   residualBlocks: number;
   /** Downsampling factors (1, 2, 4 …) that get attention; the middle always has it. */
   attentionFactors: readonly number[];
   /** Heads of attention: by number, or by the channels of each. */
   heads: { count: number } | { channels: number };
+  /** Share of the features that residual blocks drop while training. */
   dropout: number;
   /** Scale and shift norms by the time embedding instead of adding it. */
   scaleShift: boolean;
@@ -52,12 +55,18 @@ class Stage extends Module<[Tensor, Tensor]> {
 
 /** The U-Net (section 3.2; UNetModel, openaimodel.py): x [B, C, h, w] and steps t [B] → [B, C', h, w]. */
 export class Unet extends Module<[Tensor, Tensor]> {
+  /** Sinusoids of t [B, C] → time embedding [B, 4C], C being `modelChannels`. */
   readonly time_embed: Sequential;
-  readonly input_blocks: Stage[];
-  readonly middle_block: Stage;
-  readonly output_blocks: Stage[];
+  /** The way down: each stage's output is kept for the way up. */
+  readonly input_blocks: readonly Module<[Tensor, Tensor]>[];
+  /** Residual block, attention, residual block at the lowest resolution. */
+  readonly middle_block: Module<[Tensor, Tensor]>;
+  /** The way up: each stage takes what came before it and one kept output, joined by channels. */
+  readonly output_blocks: readonly Module<[Tensor, Tensor]>[];
+  /** Norm, activation and the convolution to `outChannels`, which begins at zero. */
   readonly out: Sequential;
 
+  /** The network, its weights yet to be filled: by `initialise` or `loadStateDict`. */
   constructor(readonly options: UnetOptions) {
     super();
     const { modelChannels: base, multipliers, inChannels, outChannels } = options;
@@ -78,6 +87,7 @@ export class Unet extends Module<[Tensor, Tensor]> {
     );
   }
 
+  /** x [B, C, h, w] and steps [B] → prediction [B, C', h, w]; h and w are multiples of 2^(resolutions − 1). */
   override forward(x: Tensor, t: Tensor): Tensor {
     const emb = this.time_embed.call(timestepEmbedding(t, this.options.modelChannels));
     const skips: Tensor[] = [];

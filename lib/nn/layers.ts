@@ -4,10 +4,13 @@ import { type Layer, Module, parameter } from "./module.ts";
 
 /** Affine map of the last dimension: [..., I] → [..., O], as torch.nn.Linear. */
 export class Linear extends Module {
+  /** [O, I] */
   readonly weight: Tensor;
+  /** [O], or null without one. */
   readonly bias: Tensor | null;
   #zeroed = false;
 
+  /** A map of I to O features, its weights yet to be filled. */
   constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
     super();
     this.weight = parameter([outFeatures, inFeatures]);
@@ -20,10 +23,12 @@ export class Linear extends Module {
     return this;
   }
 
+  /** PyTorch's own beginning, uniform in ±1/√fanIn; zero where {@linkcode zeroed} says so. */
   override reset(generator: Generator): void {
     resetAffine(this.weight, this.bias, this.#zeroed, generator);
   }
 
+  /** [..., I] → [..., O]: x·Wᵀ + b. */
   override forward(x: Tensor): Tensor {
     return x.linear(this.weight, this.bias);
   }
@@ -31,22 +36,25 @@ export class Linear extends Module {
 
 /** Options of {@linkcode Conv2d}. */
 export interface Conv2dOptions {
-  /** @default {1} */
+  /** Pixels from one place of the kernel to the next. @default {1} */
   stride?: number;
   /** Zeros added on all sides. @default {0} */
   padding?: number;
-  /** @default {true} */
+  /** Whether a number is added to each output channel. @default {true} */
   bias?: boolean;
 }
 
 /** Convolution [B, I, h, w] → [B, O, h', w'], as torch.nn.Conv2d; weights lie in channels_last. */
 export class Conv2d extends Module {
+  /** [O, I, k, k], in channels_last. */
   readonly weight: Tensor;
+  /** [O], or null without one. */
   readonly bias: Tensor | null;
   readonly #stride: number;
   readonly #padding: number;
   #zeroed = false;
 
+  /** A convolution with a square kernel, its weights yet to be filled. */
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv2dOptions = {}) {
     super();
     this.weight = parameter([outChannels, inChannels, kernelSize, kernelSize], "channels_last");
@@ -61,10 +69,12 @@ export class Conv2d extends Module {
     return this;
   }
 
+  /** PyTorch's own beginning, uniform in ±1/√fanIn; zero where {@linkcode zeroed} says so. */
   override reset(generator: Generator): void {
     resetAffine(this.weight, this.bias, this.#zeroed, generator);
   }
 
+  /** [B, I, h, w] → [B, O, h', w'], where h' = ⌊(h + 2·padding − k) / stride⌋ + 1. */
   override forward(x: Tensor): Tensor {
     return x.conv2d(this.weight, this.bias, this.#stride, this.#padding);
   }
@@ -72,9 +82,9 @@ export class Conv2d extends Module {
 
 /** Options of {@linkcode GroupNorm}. */
 export interface GroupNormOptions {
-  /** @default {32} */
+  /** Groups of neighbouring channels that are normalised together; they divide the channels. @default {32} */
   groups?: number;
-  /** @default {1e-5} */
+  /** Added to the variance. @default {1e-5} */
   eps?: number;
   /**
    * Subtract each group's first element first, which changes nothing but rounding: libtorch's kernel for channels_last
@@ -85,19 +95,24 @@ export interface GroupNormOptions {
 
 /** Group normalisation of [B, C, h, w], as torch.nn.GroupNorm with 32 groups unless said otherwise. */
 export class GroupNorm extends Module {
+  /** [C], what the normalised channels are multiplied by. */
   readonly weight: Tensor;
+  /** [C], what is added then. */
   readonly bias: Tensor;
 
+  /** The norm of so many channels. */
   constructor(channels: number, private readonly options: GroupNormOptions = {}) {
     super();
     this.weight = parameter([channels]);
     this.bias = parameter([channels]);
   }
 
+  /** Weight 1, bias 0. */
   override reset(): void {
     resetNorm(this.weight, this.bias);
   }
 
+  /** [B, C, h, w] → the same shape, each group of mean 0 and variance 1 before weight and bias. */
   override forward(x: Tensor): Tensor {
     const { groups = 32, eps = 1e-5, centred = false } = this.options;
     return (centred ? x.sub(firstOfGroups(x, groups)) : x).groupNorm(groups, this.weight, this.bias, eps);
@@ -113,19 +128,24 @@ function firstOfGroups(x: Tensor, groups: number): Tensor {
 
 /** Normalisation of the last dimension, as torch.nn.LayerNorm. */
 export class LayerNorm extends Module {
+  /** [D], what the normalised features are multiplied by. */
   readonly weight: Tensor;
+  /** [D], what is added then. */
   readonly bias: Tensor;
 
+  /** The norm of a last dimension of size D. @param eps added to the variance */
   constructor(private readonly features: number, private readonly eps = 1e-5) {
     super();
     this.weight = parameter([features]);
     this.bias = parameter([features]);
   }
 
+  /** Weight 1, bias 0. */
   override reset(): void {
     resetNorm(this.weight, this.bias);
   }
 
+  /** [..., D] → the same shape, each row of mean 0 and variance 1 before weight and bias. */
   override forward(x: Tensor): Tensor {
     return x.layerNorm([this.features], this.weight, this.bias, this.eps);
   }
@@ -133,17 +153,21 @@ export class LayerNorm extends Module {
 
 /** A table of vectors: integers [...] → [..., D], as torch.nn.Embedding. */
 export class Embedding extends Module {
+  /** [N, D], a row for each integer. */
   readonly weight: Tensor;
 
+  /** N vectors (`count`) of D numbers (`features`), yet to be filled. */
   constructor(count: number, features: number) {
     super();
     this.weight = parameter([count, features]);
   }
 
+  /** Standard normal. */
   override reset(generator: Generator): void {
     this.weight.normal_(0, 1, { generator });
   }
 
+  /** Integers [...] from 0 to N − 1 → their rows, [..., D]. */
   override forward(indices: Tensor): Tensor {
     return this.weight.embedding(indices);
   }
@@ -151,28 +175,33 @@ export class Embedding extends Module {
 
 /** Zeroes a share p of the elements while training and scales the rest by 1/(1−p); draws from the device's generator. */
 export class Dropout extends Module {
+  /** Drops the share p, 0 to 1, of the elements. */
   constructor(private readonly p: number) {
     super();
   }
 
+  /** [...] → the same shape. */
   override forward(x: Tensor): Tensor {
     return this.training && this.p > 0 ? x.nativeDropout(this.p, true)[0] : x.share();
   }
 }
 
-/** Layers one after the other; their names are their positions. */
+/** Layers one after the other; their names are their positions: `0.weight`. */
 export class Sequential extends Module {
   readonly #layers: readonly Layer[];
 
+  /** A chain of modules and stateless layers such as {@linkcode silu}. */
   constructor(...layers: Layer[]) {
     super();
     this.#layers = layers;
   }
 
+  /** The layers that are modules, by position. */
   override *children(): ReturnType<Module["children"]> {
     for (const [i, layer] of this.#layers.entries()) if (layer instanceof Module) yield [String(i), layer];
   }
 
+  /** The last layer's output; each one between is freed when the next is there. */
   override forward(x: Tensor): Tensor {
     let h = x;
     for (const layer of this.#layers) {
@@ -184,10 +213,10 @@ export class Sequential extends Module {
   }
 }
 
-/** x·sigmoid(x). */
+/** x·sigmoid(x), called swish in the original. */
 export const silu: Layer = { call: (x) => x.silu() };
 
-/** Exact (erf) GELU. */
+/** The exact GELU, x·Φ(x). */
 export const gelu: Layer = { call: (x) => x.gelu() };
 
 /** Passes its input on. */

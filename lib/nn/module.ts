@@ -4,6 +4,7 @@ import { mismatch } from "./mismatch.ts";
 
 /** Anything that maps tensors to a tensor inside a {@linkcode Sequential}: a module or a stateless layer. */
 export interface Layer {
+  /** Gives a tensor of its own, the caller's, also where it has the values of `x`; `x` stays. */
   call(x: Tensor): Tensor;
 }
 
@@ -24,7 +25,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> impl
   /** Whether dropout drops and the like; see {@linkcode train}. */
   training = false;
 
-  /** The computation; called through {@linkcode call}. */
+  /** The computation. Use {@linkcode call}, which frees what this makes on the way. */
   abstract forward(...input: In): Out;
 
   /** Runs {@linkcode forward} and frees every temporary that it made. */
@@ -43,7 +44,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> impl
   reset(_generator: Generator): void {}
 
   /** The tensors and modules of this module by their names. */
-  *children(): Generator_<[string, Tensor | AnyModule]> {
+  *children(): Iterable<[string, Tensor | AnyModule]> {
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Tensor || value instanceof Module) yield [name, value];
       else if (Array.isArray(value)) {
@@ -53,7 +54,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> impl
   }
 
   /** All modules below and this one (as ""), by path. */
-  *modules(prefix = ""): Generator_<[string, AnyModule]> {
+  *modules(prefix = ""): Iterable<[string, AnyModule]> {
     yield [prefix, this as AnyModule];
     for (const [name, child] of this.children()) {
       if (child instanceof Module) yield* child.modules(join(prefix, name));
@@ -112,18 +113,16 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> impl
     return this.parameters().reduce((sum, p) => sum + p.numel, 0);
   }
 
-  /** Frees all tensors. */
+  /** Frees all its tensors and those below. */
   dispose(): void {
     for (const tensor of this.stateDict().values()) tensor.dispose();
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
-
-// The name Generator is the random one's here.
-type Generator_<T> = globalThis.Generator<T, void, undefined>;
 
 /** Builds modules on another device; `meta` gives names and shapes without memory. */
 export function onDevice<T>(name: string, build: () => T): T {
@@ -165,7 +164,7 @@ function* tensorsOf(
   module: AnyModule,
   prefix: string,
   wanted: (module: AnyModule, name: string) => boolean,
-): Generator_<[string, Tensor]> {
+): Iterable<[string, Tensor]> {
   for (const [name, child] of module.children()) {
     if (child instanceof Module) yield* tensorsOf(child, join(prefix, name), wanted);
     else if (wanted(module, name)) yield [join(prefix, name), child];

@@ -4,9 +4,9 @@ import { foreachAdd_, fusedAdam_, fusedAdamw_, grads, keep, noGrad, scope, type 
 export interface AdamOptions {
   /** Per optimiser step; {@linkcode Adam.step} can be given another. @default {1e-3} */
   learningRate?: number;
-  /** @default {[0.9, 0.999]} */
+  /** How much of the old is kept each step in the averages of gradients and of their squares. @default {[0.9, 0.999]} */
   betas?: readonly [number, number];
-  /** @default {1e-8} */
+  /** Added to the root of the squares' average. @default {1e-8} */
   eps?: number;
   /** Decoupled (AdamW) or added to the gradient (Adam). @default {0.01 for AdamW, 0 for Adam} */
   weightDecay?: number;
@@ -14,6 +14,7 @@ export interface AdamOptions {
 
 /** Adam (Kingma & Ba 2015), through libtorch's fused operator: one native call a step. */
 export class Adam implements Disposable {
+  /** libtorch's operator that does the step. */
   protected readonly fused: typeof fusedAdam_ = fusedAdam_;
   readonly #parameters: readonly Tensor[];
   readonly #expAvg: readonly Tensor[];
@@ -21,6 +22,7 @@ export class Adam implements Disposable {
   readonly #steps: readonly Tensor[];
   readonly #options: Required<AdamOptions>;
 
+  /** For parameters by name, which stay the caller's; the optimiser owns the averages that it keeps of each. */
   constructor(readonly named: ReadonlyMap<string, Tensor>, options: AdamOptions = {}) {
     this.#options = { learningRate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options };
     this.#parameters = [...named.values()];
@@ -63,10 +65,12 @@ export class Adam implements Disposable {
     ]));
   }
 
+  /** Frees its averages; the parameters stay. */
   dispose(): void {
     for (const tensor of this.stateDict().values()) tensor.dispose();
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -74,8 +78,10 @@ export class Adam implements Disposable {
 
 /** AdamW (Loshchilov & Hutter 2019): Adam with decoupled weight decay, 0.01 unless said otherwise. */
 export class AdamW extends Adam {
+  /** libtorch's operator that does the step. */
   protected override readonly fused: typeof fusedAdam_ = fusedAdamw_;
 
+  /** For parameters by name, which stay the caller's; the optimiser owns the averages that it keeps of each. */
   constructor(named: ReadonlyMap<string, Tensor>, options: AdamOptions = {}) {
     super(named, { weightDecay: 0.01, ...options });
   }

@@ -9,6 +9,7 @@ export class Ema implements Disposable {
   updates = 0;
   readonly #shadow: ReadonlyMap<string, Tensor>;
 
+  /** Begins with copies of the parameters, which stay the caller's. @param decay the largest that is used */
   constructor(private readonly named: ReadonlyMap<string, Tensor>, private readonly decay = 0.9999) {
     this.#shadow = new Map([...named].map(([name, p]) => [name, keep(noGrad(() => p.clone()))]));
   }
@@ -25,10 +26,12 @@ export class Ema implements Disposable {
     return this.#shadow;
   }
 
+  /** Frees the averages; the parameters stay. */
   dispose(): void {
     for (const tensor of this.#shadow.values()) tensor.dispose();
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

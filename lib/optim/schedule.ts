@@ -2,7 +2,7 @@
 export type LearningRate = (step: number) => number;
 
 /** The base rate throughout. */
-export const constant: LearningRate = () => 1;
+export const constant: LearningRate = (): number => 1;
 
 /**
  * Rises linearly to 1 over `steps` steps, then stays (LambdaLinearScheduler with one endless cycle, lr_scheduler.py).

@@ -60,10 +60,11 @@ export function compileArguments(unit: string, output: string, { dir, variant }:
     ? ["-ltorch_cpu", "-lc10", "-ltorch_cuda", "-lc10_cuda"]
     : ["-ltorch_cpu", "-lc10"];
   // Without --as-needed, or libtorch_cuda, which registers itself when it is loaded, would be left out; nodelete, since
-  // threads and signal handlers outlive a library that is closed.
+  // threads and signal handlers outlive a library that is closed; defs, so that what libtorch lacks is told by the linker
+  // and not by the first call.
   const linking = Deno.build.os === "darwin"
     ? libraries
-    : ["-Wl,--no-as-needed", ...libraries, "-Wl,--as-needed", "-Wl,-z,nodelete"];
+    : ["-Wl,--no-as-needed", ...libraries, "-Wl,--as-needed", "-Wl,-z,nodelete", "-Wl,-z,defs"];
   const headers = ["-isystem", include, "-isystem", join(include, "torch/csrc/api/include"), ...cudaFlags];
   return [
     ...compileFlags,

@@ -1,9 +1,9 @@
 import { join } from "@std/path";
-import { findLibtorch, type Libtorch, type Looked, type Shim, supportedVersions } from "../../ffi/mod.ts";
+import { findLibtorch, type Libtorch, type Looked, type Shim, shimsFor, supportedVersions } from "../../ffi/mod.ts";
 import { bytesBelow, cacheFolder, LatentError } from "../base/mod.ts";
 import { type Compiler, findCompiler, findCudaHeaders, noCompiler } from "./compiler.ts";
 import { megabytes } from "./failure.ts";
-import { findShim } from "./shim.ts";
+import { findShim, hashSources } from "./shim.ts";
 import { nativeSources } from "./sources.ts";
 
 /** The version of Deno that everything is tested with. */
@@ -62,10 +62,7 @@ export async function doctor({ cache = cacheFolder(), devices }: DoctorOptions =
     complaints.push({ what: "libtorch was not found", mend: "Run `latent setup`, which fetches it." });
   }
   if (libtorch !== undefined && shim === undefined) {
-    complaints.push({
-      what: "the shim for this libtorch is not built",
-      mend: "Run `latent setup`, which compiles it.",
-    });
+    complaints.push({ what: whyNoShim(libtorch, cache), mend: "Run `latent setup`, which compiles it." });
   }
   if (compiler === undefined && shim === undefined) complaints.push(complaintOf(noCompiler()));
   const named = devices && shim && await attempt(devices, complaints);
@@ -97,8 +94,19 @@ async function attempt<T>(look: () => T | Promise<T>, complaints: Complaint[]): 
 }
 
 function complaintOf({ fields }: LatentError): Complaint {
-  const { what, found, mend = "" } = fields;
-  return { what: found === undefined ? what : `${what} (found ${found})`, mend };
+  const { what, found, wanted, mend = "" } = fields;
+  const facts = [found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean);
+  return { what: facts.length === 0 ? what : `${what} (${facts.join("; ")})`, mend };
+}
+
+/** That none was built, or why none of those that were built will do. */
+function whyNoShim({ dir, version }: Libtorch, cache: string): string {
+  const built = shimsFor(dir, { cache });
+  const ours = built.filter(({ sources }) => sources === hashSources(nativeSources));
+  if (built.length === 0) return "the shim for this libtorch is not built";
+  if (ours.length === 0) return "the shim was built from other sources than those of this version (native/)";
+  if (!ours.some(({ libtorch }) => libtorch.version === version)) return "the shim was built for another libtorch";
+  return "the shim is damaged, or was built with another compiler or other CUDA headers than are here now";
 }
 
 /** The report as lines for people. */

@@ -103,6 +103,7 @@ async function* install(
   if (wish === "cuda" && !hasCuda) {
     throw new LatentError("setup.variant", {
       what: `${path} is a build without CUDA`,
+      found: version,
       wanted: "a CUDA build, as --variant cuda says",
       mend: "Give another wheel, or leave --variant out.",
     });

@@ -51,7 +51,9 @@ function pipFailure(args: string[], folder: string, output: string): LatentError
   const found = lastLines(output);
   if (/No module named '?"?pip\b/.test(output)) {
     return new LatentError("setup.no_pip", {
-      what: "python3 has no pip, which fetches libtorch",
+      what: "libtorch must be fetched, and python3 has no pip to do it",
+      found,
+      wanted: "python3 with pip (needed once, not at run time)",
       mend: "Install it (Debian, Ubuntu: `apt install python3-pip`; Fedora: `dnf install python3-pip`), " +
         "or give a wheel with `latent setup --from-wheel FILE`.",
     });
@@ -68,6 +70,7 @@ function pipFailure(args: string[], folder: string, output: string): LatentError
 function noPython(): LatentError {
   return new LatentError("setup.no_python", {
     what: "libtorch must be fetched, and there is no python3 to do it",
+    found: "no python3 on the PATH",
     wanted: "python3 with pip on the PATH (needed once, not at run time)",
     mend: "Install it (Debian, Ubuntu: `apt install python3-pip`), or get the wheel of PyTorch elsewhere and run " +
       "`latent setup --from-wheel FILE`, or name an installed libtorch with `--libtorch DIR`.",

@@ -20,7 +20,7 @@ import { nativeSources } from "./sources.ts";
 export interface SetupOptions extends LibtorchOptions {
   /** The folder of the cache. @default {that of the user, {@linkcode cacheFolder}} */
   cache?: string;
-  /** What the shim is compiled from. @default {those of this version, {@linkcode nativeSources}} */
+  /** What the shim is compiled from. @default {those of this version} */
   sources?: NativeSources;
 }
 

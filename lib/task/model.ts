@@ -49,8 +49,8 @@ const diffusionSchema = z.strictObject({
   context.addIssue({ code: "custom", path: ["size"], message: `a multiple of ${factor}` });
 });
 
-/** What a denoiser was trained for, beside the networks. */
-export interface DiffusionSettings {
+/** What a denoiser was trained with and sampling must know, beside the networks. */
+export interface DenoiserSettings {
   /** How noise grows, linear in √β. */
   schedule: { steps: number; start: number; end: number };
   /** What the network predicts. */
@@ -62,7 +62,7 @@ export interface DiffusionSettings {
 }
 
 /** A first stage and a denoiser in its latent space, ready to sample. */
-export interface LatentDiffusion extends DiffusionSettings, Disposable {
+export interface LatentDiffusion extends DenoiserSettings, Disposable {
   /** Images ↔ latents. */
   firstStage: AutoencoderKL;
   /** Predicts from noisy latents. */
@@ -71,6 +71,8 @@ export interface LatentDiffusion extends DiffusionSettings, Disposable {
   noise: Schedule;
   /** SHA-256 of the file it was read from. */
   hash: string;
+  /** Frees both networks; `using` does the same. */
+  dispose(): void;
 }
 
 /** A run's model, or the file itself. @throws LatentError `usage.model` where there is none */
@@ -89,12 +91,16 @@ export function modelPath(path: string): string {
   }
 }
 
-/** Writes a first stage as one file: its weights under the original's names, its architecture in the metadata. */
+/** Writes a first stage as one file, or replaces it: weights under the original's names, architecture in the metadata. */
 export function saveFirstStage(path: string, model: AutoencoderKL): void {
   write(path, { kind: "autoencoder", autoencoder: model.options }, model.stateDict());
 }
 
-/** Reads what {@linkcode saveFirstStage} wrote, from the file or the run's folder. */
+/**
+ * Reads what {@linkcode saveFirstStage} wrote, from the file or the run's folder; the networks are the caller's.
+ *
+ * @throws LatentError `usage.model`, `file.*` for another file or config, `checkpoint.mismatch` for other tensors
+ */
 export function loadFirstStage(path: string, device: Device = "cpu"): AutoencoderKL {
   return read(path, device, (file, value, tensors) => {
     const { autoencoder } = checked(firstStageSchema, value, file);
@@ -102,8 +108,8 @@ export function loadFirstStage(path: string, device: Device = "cpu"): Autoencode
   });
 }
 
-/** Writes first stage and denoiser as one file, under the original's prefixes. */
-export function saveDiffusion(path: string, firstStage: AutoencoderKL, unet: Unet, settings: DiffusionSettings): void {
+/** Writes first stage and denoiser as one file, or replaces it; names have the original's prefixes. */
+export function saveDiffusion(path: string, firstStage: AutoencoderKL, unet: Unet, settings: DenoiserSettings): void {
   const tensors = new Map([
     ...withPrefix("model.diffusion_model.", unet.stateDict()),
     ...withPrefix("first_stage_model.", firstStage.stateDict()),
@@ -111,7 +117,11 @@ export function saveDiffusion(path: string, firstStage: AutoencoderKL, unet: Une
   write(path, { kind: "diffusion", autoencoder: firstStage.options, unet: unet.options, ...settings }, tensors);
 }
 
-/** Reads what {@linkcode saveDiffusion} wrote, from the file or the run's folder. */
+/**
+ * Reads what {@linkcode saveDiffusion} wrote, from the file or the run's folder; the caller disposes of it.
+ *
+ * @throws LatentError `usage.model`, `file.*` for another file or config, `checkpoint.mismatch` for other tensors
+ */
 export async function loadDiffusion(path: string, device: Device = "cpu"): Promise<LatentDiffusion> {
   const hash = await sha256File(modelPath(path));
   return read(path, device, (file, value, tensors) => {
@@ -122,13 +132,14 @@ export async function loadDiffusion(path: string, device: Device = "cpu"): Promi
     owned.use(firstStage);
     const unet = owned.use(loaded(() => new Unet(options), tensors, "model.diffusion_model.", file, device));
     const kept = owned.move();
-    return { ...settings, firstStage, unet, noise, hash, [Symbol.dispose]: () => kept.dispose() };
+    const dispose = () => kept.dispose();
+    return { ...settings, firstStage, unet, noise, hash, dispose, [Symbol.dispose]: dispose };
   });
 }
 
 function write(
   path: string,
-  config: { kind: string; autoencoder: AutoencoderOptions; unet?: UnetOptions } & Partial<DiffusionSettings>,
+  config: { kind: string; autoencoder: AutoencoderOptions; unet?: UnetOptions } & Partial<DenoiserSettings>,
   tensors: ReadonlyMap<string, Tensor>,
 ): void {
   const metadata = new Map([["format", FORMAT], ["config", JSON.stringify(config)]]);

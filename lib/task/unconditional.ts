@@ -38,7 +38,11 @@ export interface SampledBatch {
   seed: number;
 }
 
-/** Pictures from noise alone: batches as they are done, and progress in denoising steps between them. */
+/**
+ * Pictures from noise alone: batches as they are done, and progress in denoising steps between them.
+ *
+ * @throws LatentError `usage.seed`, `usage.steps` before any work; the reason of the signal where that aborts
+ */
 export async function* sample(
   model: LatentDiffusion,
   options: SampleOptions = {},
@@ -94,7 +98,7 @@ async function* denoised(
   }
 }
 
-/** Latents → pictures. */
+/** Latents [B, Z, h, w] as a sampler leaves them → pictures: divided by the latent scale, decoded, rounded to 8 bits. */
 export function decoded({ firstStage, latentScale }: LatentDiffusion, latents: Tensor): Picture[] {
   return inferenceMode(() => scope(() => picturesOf(firstStage.decode(latents.div(latentScale)))));
 }

@@ -1,7 +1,13 @@
 import { LatentError, nearest } from "../base/mod.ts";
 
+/** An element type, named as PyTorch's. */
+export type DType =
+  | ("bool" | "uint8" | "uint16" | "uint32" | "uint64" | "int8" | "int16" | "int32" | "int64")
+  | ("float16" | "bfloat16" | "float32" | "float64" | "complex64" | "complex128")
+  | ("float8_e5m2" | "float8_e4m3fn" | "float8_e5m2fnuz" | "float8_e4m3fnuz" | "float8_e8m0fnu");
+
 // c10::ScalarType's numbers and the bytes of one element.
-const table = {
+const table: Record<DType, readonly [number: number, bytes: number]> = {
   uint8: [0, 1],
   int8: [1, 1],
   int16: [2, 2],
@@ -22,10 +28,7 @@ const table = {
   uint32: [28, 4],
   uint64: [29, 8],
   float8_e8m0fnu: [44, 1],
-} as const;
-
-/** An element type, named as PyTorch's. */
-export type DType = keyof typeof table;
+};
 
 /** Where a tensor lives: `cpu`, `cuda`, `cuda:1`, or what libtorch has besides. */
 export type Device = string;
@@ -38,8 +41,9 @@ export type MemoryFormat = "contiguous" | "preserve" | "channels_last" | "channe
 
 const names = new Map<number, DType>(Object.entries(table).map(([name, [number]]) => [number, name as DType]));
 
-/** libtorch's number of a dtype; null and undefined stay. @throws LatentError `tensor.dtype` for an unknown name */
+/** libtorch's number of a dtype, as {@linkcode call} takes it. @throws LatentError `tensor.dtype` for an unknown name */
 export function dtypeNumber(dtype: DType): number;
+/** The same where a dtype may be missing: null and undefined stay. */
 export function dtypeNumber(dtype: DType | null | undefined): number | null | undefined;
 export function dtypeNumber(dtype: DType | null | undefined): number | null | undefined {
   if (dtype === null || dtype === undefined) return dtype;
@@ -55,13 +59,18 @@ export function dtypeNumber(dtype: DType | null | undefined): number | null | un
   return row[0];
 }
 
-/** The dtype of libtorch's number. */
+/** The dtype of libtorch's number. @throws LatentError `tensor.dtype` for one that has no name here, as quantised ones */
 export function dtypeName(number: number): DType {
   const name = names.get(number);
   if (name === undefined) {
     throw new LatentError("tensor.dtype", { what: `libtorch's dtype number ${number} has no name here` });
   }
   return name;
+}
+
+/** What an error calls the dtype of libtorch's number, also where it has no name here. */
+export function dtypeLabel(number: number): string {
+  return names.get(number) ?? `dtype number ${number}`;
 }
 
 /** Bytes of one element. */

@@ -5,7 +5,7 @@ import type { Tensor } from "./tensor.ts";
 
 /** One of libtorch's random generators as a value: mt19937 on the CPU, Philox on CUDA. */
 export class Generator extends Handle {
-  /** A generator of its own. @param seed a whole number; beyond 2^53 as a bigint */
+  /** A generator of its own: two of the same seed and device give the same numbers. @param seed a whole number; beyond 2^53 as a bigint */
   static seeded(seed: number | bigint, device: Device = "cpu"): Generator {
     return new Generator(generator(device, seed));
   }
@@ -15,15 +15,17 @@ export class Generator extends Handle {
     return new Generator(generator(device, null));
   }
 
+  /** What tells it from a tensor. */
   override get kind(): "generator" {
     return "generator";
   }
 
+  /** What it is, for errors. */
   override describe(): string {
     return "generator";
   }
 
-  /** The whole state, uint8. */
+  /** The whole state, a uint8 tensor of the caller's on the CPU: set, it makes a generator go on from there. */
   get state(): Tensor {
     return wrap(generatorState(this));
   }

@@ -12,7 +12,6 @@ export {
   libtorchInfo,
   limitMemory,
   live,
-  liveInProcess,
   releaseMemory,
   scope,
   synchronize,
@@ -22,8 +21,8 @@ export {
 export * from "./tensor.ts";
 export * from "./call.ts";
 export * from "./device.ts";
-export * from "./dtype.ts";
+export { type Device, type DType, dtypeNumber, elementBytes, type Layout, type MemoryFormat } from "./dtype.ts";
 export * from "./generator.ts";
 export * from "./methods.ts";
 export * from "./modes.ts";
-export * from "./noise.ts";
+export { type Noise, type NoiseKind, noiseOf } from "./noise.ts";

@@ -1,3 +1,4 @@
+import { LatentError } from "../base/mod.ts";
 import type { Device } from "./dtype.ts";
 import { Generator } from "./generator.ts";
 import { cat, randn } from "./methods.ts";
@@ -7,7 +8,12 @@ import { type Tensor, tensor } from "./tensor.ts";
 
 /** Standard normal numbers for one or more images, drawn one after the other. */
 export interface Noise extends Disposable {
-  /** The next draw. @param shape [B, …] with one row an image @returns float32 on `device` */
+  /**
+   * The next draw, float32 on `device`.
+   *
+   * @param shape [B, …] with one row an image
+   * @throws LatentError `tensor.shape` where B is not the number of images
+   */
   normal(shape: readonly number[], device?: Device): Tensor;
 }
 
@@ -28,6 +34,7 @@ function philoxNoise(seeds: readonly number[]): Noise {
   let draw = 0;
   return {
     normal(shape, device = "cpu") {
+      wantRows(shape, seeds);
       const count = shape.slice(1).reduce((product, size) => product * size, 1);
       const values = new Float32Array(seeds.length * count);
       seeds.forEach((seed, i) => philoxNormal(seed, draw, values.subarray(i * count, (i + 1) * count)));
@@ -42,12 +49,23 @@ function philoxNoise(seeds: readonly number[]): Noise {
 function torchNoise(seeds: readonly number[]): Noise {
   const generators = seeds.map((seed) => Generator.seeded(seed));
   return {
-    normal: (shape, device = "cpu") =>
-      scope(() =>
+    normal(shape, device = "cpu") {
+      wantRows(shape, seeds);
+      return scope(() =>
         cat(generators.map((g) => randn([1, ...shape.slice(1)], { generator: g, dtype: "float32" }))).to({ device })
-      ),
+      );
+    },
     [Symbol.dispose]: () => generators.forEach((g) => g.dispose()),
   };
+}
+
+function wantRows(shape: readonly number[], seeds: readonly number[]): void {
+  if (shape[0] === seeds.length) return;
+  throw new LatentError("tensor.shape", {
+    what: "Noise has one row for each image's seed",
+    found: `[${shape.join(", ")}]`,
+    wanted: `[${[seeds.length, ...shape.slice(1)].join(", ")}] for the seeds ${seeds.join(", ")}`,
+  });
 }
 
 const inverse = Math.fround(2 ** -32);

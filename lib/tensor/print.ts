@@ -4,10 +4,11 @@ import type { Tensor } from "./tensor.ts";
 const longest = 1000;
 const edge = 3;
 
-/** The values in rows, then dtype and device unless they are float32 on the CPU. */
-export function format(x: Tensor): string {
-  const { shape, dtype, device } = x;
-  const values = device === "meta" ? [] : Array.from(x.data() as ArrayLike<number | bigint>, Number);
+/** The values in rows, then dtype (by the name that is given) and device unless they are float32 on the CPU. */
+export function format(x: Tensor, dtype: string): string {
+  const { shape, device } = x;
+  const unreadable = device === "meta" || /^(complex|dtype )/.test(dtype);
+  const values = unreadable ? [] : Array.from(x.data() as ArrayLike<number | bigint>, Number);
   const show = dtype === "bool" ? (v: number) => v ? " true" : "false" : numberFormat(values);
   const text = values.length > 0 ? rows(values, shape, show, x.numel > longest, 8).trim() : x.numel > 0 ? "..." : "[]";
   const notes = [

@@ -12,7 +12,7 @@ import {
   setAccumulated,
 } from "../../ffi/mod.ts";
 import { LatentError } from "../base/mod.ts";
-import { type Device, type DType, dtypeName, dtypeNumber, elementBytes } from "./dtype.ts";
+import { type Device, type DType, dtypeLabel, dtypeName, dtypeNumber, elementBytes } from "./dtype.ts";
 import { TensorMethods } from "./methods.ts";
 import { format } from "./print.ts";
 import { adopt, plain, wrap } from "./result.ts";
@@ -39,6 +39,7 @@ const deviceTypes: Record<number, string> = { 0: "cpu", 1: "cuda", 6: "xla", 13:
 export class Tensor extends TensorMethods {
   #meta: Meta | undefined;
 
+  /** What tells it from a generator. */
   override get kind(): "tensor" {
     return "tensor";
   }
@@ -84,7 +85,11 @@ export class Tensor extends TensorMethods {
     setAccumulated([this], [value]);
   }
 
-  /** Accumulates the gradients of this tensor in the leaves it was made from. @param gradient needed unless it is a scalar */
+  /**
+   * Accumulates the gradients of this tensor in the leaves it was made from, or in `inputs` alone.
+   *
+   * @param gradient its weights, of its shape; needed unless it is a scalar
+   */
   backward(
     gradient?: Tensor,
     options: { retainGraph?: boolean; createGraph?: boolean; inputs?: readonly Tensor[] } = {},
@@ -93,21 +98,33 @@ export class Tensor extends TensorMethods {
     backward([this], gradient === undefined ? [] : [gradient], retainGraph, createGraph, inputs);
   }
 
-  /** The value of a tensor with one element. @throws LatentError `tensor.shape` where there are more or none */
+  /**
+   * The value of a tensor with one element, true as 1; waits for a GPU.
+   *
+   * @throws LatentError `tensor.shape` where there are more or none, `tensor.dtype` for a complex one
+   */
   item(): number {
     if (this.numel !== 1) {
       throw new LatentError("tensor.shape", { what: "Only one element is a number", found: this.describe() });
     }
-    return Number(plain(operators._local_scalar_dense, [this]));
+    readableDtype(this);
+    const value = plain(operators._local_scalar_dense, [this]);
+    if (value === null) throw noNumbers(this);
+    return Number(value);
   }
 
-  /** A copy of the elements in row-major order; float16, bfloat16 and float8 as float32, bool as uint8. */
+  /**
+   * A copy of the elements in row-major order: float16, bfloat16 and float8 as float32, bool as uint8, unsigned
+   * integers of 16 bits and more as int64.
+   *
+   * @throws LatentError `tensor.dtype` for complex elements, which JavaScript has no array for
+   */
   data(): ElementArray {
-    const bytes = this.bytes(readableDtype(this.dtype));
-    return asElements(bytes.buffer, readableDtype(this.dtype));
+    const dtype = readableDtype(this);
+    return asElements(this.bytes(dtype).buffer, dtype);
   }
 
-  /** The elements in rows, as nested arrays of numbers. */
+  /** The elements in rows, as nested arrays of numbers; integers beyond 2^53 are rounded. */
   tolist(): Nested {
     return nest(Array.from(this.data() as ArrayLike<number | bigint>, Number), this.shape);
   }
@@ -128,14 +145,16 @@ export class Tensor extends TensorMethods {
 
   /** Dtype, shape and device in one line; does not throw. */
   override describe(): string {
-    return this.alive ? `${this.dtype} [${this.shape.join(", ")}] on ${this.device}` : "a freed tensor";
+    if (!this.alive) return "a freed tensor";
+    return `${dtypeLabel(this.#known().dtype)} [${this.shape.join(", ")}] on ${this.device}`;
   }
 
-  /** Values and what it is, as PyTorch prints them. */
+  /** Values and what it is, as PyTorch prints them; of values that no array holds, such as complex ones, only the shape. */
   override toString(): string {
-    return this.alive ? format(this) : "tensor(freed)";
+    return this.alive ? format(this, dtypeLabel(this.#known().dtype)) : "tensor(freed)";
   }
 
+  /** What console.log shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -151,11 +170,11 @@ adopt(Tensor);
 
 /** Options of {@linkcode tensor}. */
 export interface TensorOptions {
-  /** @default {float32 for numbers, uint8 for a Uint8Array and so on, bool for booleans} */
+  /** What the elements are converted to. @default {float32 for numbers, uint8 for a Uint8Array and so on, bool for booleans} */
   dtype?: DType;
-  /** @default {the shape of the nested arrays, or one dimension} */
+  /** The size of each dimension. @default {the shape of the nested arrays, or one dimension} */
   shape?: readonly number[];
-  /** @default {"cpu"} */
+  /** Where it goes. @default {"cpu"} */
   device?: Device;
 }
 
@@ -191,7 +210,9 @@ export function fromBytes(bytes: Uint8Array<ArrayBuffer>, options: { dtype: DTyp
 export interface FileRange {
   /** Bytes from the start of the file. */
   offset: number;
+  /** The type of its elements, in the machine's (little-endian) order. */
   dtype: DType;
+  /** The size of each dimension, rows one after the other. */
   shape: readonly number[];
   /** Share the file's pages (changes stay private) instead of reading them. The file must not shrink meanwhile. @default {false} */
   mapped?: boolean;
@@ -206,9 +227,11 @@ export function fromFile(path: string, { offset, dtype, shape, mapped = false }:
 export interface GradOptions {
   /** Weights of the outputs, needed where they are no scalars. */
   weights?: readonly Tensor[];
+  /** Keep the graph, so that it can be gone through again. @default {false} */
   retainGraph?: boolean;
+  /** Record what is done here, for gradients of gradients. @default {false} */
   createGraph?: boolean;
-  /** Give null for inputs that the outputs do not depend on, instead of an error. */
+  /** Give null for inputs that the outputs do not depend on, instead of an error. @default {false} */
   allowUnused?: boolean;
 }
 
@@ -280,8 +303,10 @@ function arrayDtype(array: ArrayBufferView): DType {
   });
 }
 
-/** The dtype that JavaScript has a typed array for. */
-function readableDtype(dtype: DType): DType {
+/** What elements of a tensor are read as: a dtype that JavaScript has a typed array for. */
+function readableDtype(x: Tensor): DType {
+  const { dtype } = x;
+  if (dtype.startsWith("complex")) throw noNumbers(x);
   if (/^(b?float16|float8)/.test(dtype)) return "float32";
   if (dtype === "bool") return "uint8";
   return dtype.startsWith("uint") && dtype !== "uint8" ? "int64" : dtype;
@@ -304,4 +329,13 @@ function asElements(buffer: ArrayBuffer, dtype: DType): ElementArray {
     default:
       return new Uint8Array(buffer);
   }
+}
+
+function noNumbers(x: Tensor): LatentError {
+  return new LatentError("tensor.dtype", {
+    what: "The elements are no numbers of JavaScript",
+    found: x.describe(),
+    wanted: "real numbers",
+    mend: 'Read the parts of complex ones: call("aten::view_as_real", x) is [..., 2].',
+  });
 }

@@ -67,7 +67,8 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
     unet,
     noise: noiseSchedule,
     hash: "",
-    [Symbol.dispose]: () => {},
+    dispose() {},
+    [Symbol.dispose]() {},
   });
 
   return trainee;

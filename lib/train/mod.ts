@@ -1,12 +1,6 @@
 /** Training: one loop, the two steps that it runs, run folders. @module */
-export {
-  autoencoderSchema,
-  type DenoiseConfig,
-  denoiseSchema,
-  type FirstStageConfig,
-  firstStageSchema,
-  unetSchema,
-} from "./config.ts";
+export { denoiseSchema, firstStageSchema } from "./config.ts";
 export { configOfRun } from "./run_folder.ts";
 export { describePlan, type TrainingPlan } from "./plan.ts";
+export type { AutoencoderSettings, DiffusionSettings, TrainingSettings } from "./settings.ts";
 export { planAutoencoder, planDiffusion, trainAutoencoder, trainDiffusion, type TrainOptions } from "./train.ts";

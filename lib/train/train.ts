@@ -1,4 +1,5 @@
-import { check, LatentError, type WorkEvent } from "../base/mod.ts";
+import { check, LatentError, type Schema, type WorkEvent } from "../base/mod.ts";
+import type { Dataset } from "../data/mod.ts";
 import { loadTensors, SafetensorsFile } from "../file/mod.ts";
 import type { AnyModule } from "../nn/mod.ts";
 import { modelPath, openDataset } from "../task/mod.ts";
@@ -14,6 +15,7 @@ import { runTraining } from "./loop.ts";
 import { autoencoderNetworks, diffusionNetworks, type Networks } from "./networks.ts";
 import { planOf, type TrainingPlan } from "./plan.ts";
 import { openRun } from "./run_folder.ts";
+import type { AutoencoderSettings, DiffusionSettings, TrainingSettings } from "./settings.ts";
 
 /** Beside the config: where, and from what. */
 export interface TrainOptions {
@@ -27,36 +29,52 @@ export interface TrainOptions {
   signal?: AbortSignal;
 }
 
-/** Trains a first stage; the settings as in a config file, defaults filled in. */
-export async function* trainAutoencoder(settings: object, options: TrainOptions): AsyncGenerator<WorkEvent> {
+/**
+ * Trains a first stage on images, into a run folder: config, log, checkpoints, sample grids, `model.safetensors`.
+ *
+ * @throws LatentError `config.*` and `usage.*` before any work, `data.*` for the images, `training.diverged`
+ */
+export async function* trainAutoencoder(
+  settings: AutoencoderSettings,
+  options: TrainOptions,
+): AsyncGenerator<WorkEvent> {
   const config: FirstStageConfig = checked(firstStageSchema, settings);
-  yield* training("autoencoder", config, options, (device) => autoencoderNetworks(config, device));
+  yield* training("autoencoder", settings, config, options, (device) => autoencoderNetworks(config, device));
 }
 
-/** Trains a denoiser in the latent space of a first stage. */
-export async function* trainDiffusion(settings: object, options: TrainOptions): AsyncGenerator<WorkEvent> {
+/**
+ * Trains a denoiser in the latent space of a first stage, into a run folder that keeps that first stage too: what it
+ * saves is whole, for {@linkcode loadDiffusion}.
+ *
+ * @throws LatentError `config.*` and `usage.*` before any work, `data.*` for the images, `training.diverged`
+ */
+export async function* trainDiffusion(settings: DiffusionSettings, options: TrainOptions): AsyncGenerator<WorkEvent> {
   const config: DenoiseConfig = checked(denoiseSchema, settings);
   const folder = options.resume ? options.out : undefined;
-  yield* training("diffusion", config, options, (device) => diffusionNetworks(config, device, folder));
+  yield* training("diffusion", settings, config, options, (device) => diffusionNetworks(config, device, folder));
 }
 
 /** What {@linkcode trainAutoencoder} would do with these settings; nothing is written. */
-export async function planAutoencoder(settings: object, { out }: TrainOptions): Promise<TrainingPlan> {
+export async function planAutoencoder(settings: AutoencoderSettings, { out }: TrainOptions): Promise<TrainingPlan> {
   const config: FirstStageConfig = checked(firstStageSchema, settings);
   using networks = autoencoderNetworks(config, "cpu");
-  return planOf("autoencoder", config, networks, await openDataset(config), out);
+  return planOf("autoencoder", config, networks, await datasetOf(settings, config), out);
 }
 
 /** What {@linkcode trainDiffusion} would do with these settings; nothing is written. */
-export async function planDiffusion(settings: object, { out, resume }: TrainOptions): Promise<TrainingPlan> {
+export async function planDiffusion(
+  settings: DiffusionSettings,
+  { out, resume }: TrainOptions,
+): Promise<TrainingPlan> {
   const config: DenoiseConfig = checked(denoiseSchema, settings);
   using networks = diffusionNetworks(config, "cpu", resume ? out : undefined);
-  return planOf("diffusion", config, networks, await openDataset(config), out);
+  return planOf("diffusion", config, networks, await datasetOf(settings, config), out);
 }
 
 /** What both trainings do: data, device, weights, folder, then the loop. */
 async function* training(
   kind: string,
+  settings: TrainingSettings,
   config: TrainConfig & Record<string, unknown>,
   { out, resume = false, init, signal }: TrainOptions,
   build: (device: Device) => Networks,
@@ -64,7 +82,7 @@ async function* training(
   if (resume && init !== undefined) throw initAndResume();
   const device = deviceNamed(config.device);
   if (config.threads > 0) threads(config.threads);
-  const dataset = await openDataset(config);
+  const dataset = await datasetOf(settings, config);
   using networks = build(device);
   const { trainee } = networks;
   initialise(trainee.network, config.seed, device);
@@ -119,6 +137,18 @@ function initAndResume(): LatentError {
   });
 }
 
-function checked<T>(schema: { parse(value: unknown): T }, settings: object): T {
-  return check(schema, settings, { code: "config.invalid", subject: "The training's config" });
+/** The config, its defaults filled in; of a data set it keeps the name. */
+function checked<T>(schema: Schema<T>, settings: TrainingSettings): T {
+  const { data } = settings;
+  const named = isDataset(data) ? { ...settings, data: data.name } : settings;
+  return check(schema, named, { code: "config.invalid", subject: "The training's config" });
+}
+
+/** The data set that was given, or that the config names. */
+async function datasetOf({ data }: TrainingSettings, config: TrainConfig): Promise<Dataset> {
+  return isDataset(data) ? data : await openDataset(config);
+}
+
+function isDataset(data: TrainingSettings["data"]): data is Dataset {
+  return typeof data === "object" && data !== null && "train" in data;
 }

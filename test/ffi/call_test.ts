@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { nativeError } from "../../ffi/error.ts";
+import { liveInProcess } from "../../ffi/process.ts";
 import { LatentError } from "../../lib/base/mod.ts";
 import {
   type Argument,
@@ -7,7 +8,6 @@ import {
   cpuMemory,
   Generator,
   limitMemory,
-  liveInProcess,
   ones,
   releaseMemory,
   scope,

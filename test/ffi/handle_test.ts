@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type Handle, keep, live, raw, scope } from "../../ffi/handle.ts";
 import { native, release } from "../../ffi/open.ts";
+import { liveInProcess } from "../../ffi/process.ts";
 import { LatentError } from "../../lib/base/mod.ts";
-import { Generator, liveInProcess, type Tensor, tensor } from "../../lib/tensor/mod.ts";
+import { Generator, type Tensor, tensor } from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 
 const two = () => tensor([1, 2]);

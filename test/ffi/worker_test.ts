@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { liveInProcess, ones, scope } from "../../lib/tensor/mod.ts";
+import { liveInProcess } from "../../ffi/process.ts";
+import { ones, scope } from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 import type { Job } from "./worker.ts";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "@std/path";
-import { disk, removePartials, writeAtomic } from "../../lib/file/mod.ts";
+import { LatentError } from "../../lib/base/mod.ts";
+import { type AtomicOptions, disk, type FileLayer, removePartials, writeAtomic } from "../../lib/file/mod.ts";
+import { Crash, MemoryDisk, type Unsynced } from "./memory_disk.ts";
 import { recording } from "./recording.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -14,21 +16,75 @@ async function inFolder(body: (folder: string) => void): Promise<void> {
   }
 }
 
-Deno.test("a file is written, fsynced, renamed, and its folder fsynced, in this order", () =>
-  inFolder((folder) => {
-    const log: string[] = [];
-    writeAtomic(join(folder, "a"), (file) => {
-      file.write(text("??? "));
-      file.write(text("two "));
-      file.writeAt(text("one"), 0);
-      file.write(text("three"));
-    }, { layer: recording(disk, log) });
-    assert.deepEqual(log, [
-      ...["create", "write", "write", "writeAt", "write", "fsync", "close", "rename to a", "fsync of the folder"],
-    ]);
-    assert.equal(Deno.readTextFileSync(join(folder, "a")), "one two three");
-    assert.deepEqual(disk.list(folder), ["a"]);
-  }));
+/** A file system without hard links, as FAT is. */
+const linkless: FileLayer = {
+  ...disk,
+  link: () => {
+    throw new LatentError("file.denied", { what: "a link could not be made" });
+  },
+};
+
+const partial = ".a.*.latent-partial";
+const orders: [claim: string, options: AtomicOptions, last: string[]][] = [
+  ["linked to its path, its temporary name removed", {}, ["link to a", `remove ${partial}`]],
+  ["renamed over what may be there", { replace: true }, ["rename to a"]],
+  [
+    "renamed over an empty file where links can't be made",
+    { layer: linkless },
+    ["link to a", "create", "close", "rename to a"],
+  ],
+];
+for (const [claim, options, last] of orders) {
+  Deno.test(`a file is written, fsynced, ${claim}, and its folder fsynced, in this order`, () =>
+    inFolder((folder) => {
+      const log: string[] = [];
+      writeAtomic(join(folder, "a"), (file) => {
+        file.write(text("??? "));
+        file.write(text("two "));
+        file.writeAt(text("one"), 0);
+        file.write(text("three"));
+      }, { ...options, layer: recording(options.layer ?? disk, log) });
+      const said = log.map((line) => line.replace(/\.[0-9a-f]{8}\./, ".*."));
+      const first = ["create", "write", "write", "writeAt", "write", "fsync", "close"];
+      assert.deepEqual(said, [...first, ...last, "fsync of the folder"]);
+      assert.equal(Deno.readTextFileSync(join(folder, "a")), "one two three");
+      assert.deepEqual(disk.list(folder), ["a"]);
+    }));
+}
+
+for (const [name, layer] of Object.entries({ disk, linkless })) {
+  Deno.test(`a file that appears while another is written for its path is not replaced (${name})`, () =>
+    inFolder((folder) => {
+      const path = join(folder, "a");
+      const late = () =>
+        writeAtomic(path, (file) => {
+          file.write(text("ours"));
+          Deno.writeTextFileSync(path, "theirs");
+        }, { layer });
+      assert.throws(late, { code: "file.exists" });
+      assert.deepEqual([Deno.readTextFileSync(path), disk.list(folder)], ["theirs", ["a"]]);
+    }));
+}
+
+Deno.test("after a crash at any operation a new file is whole or not there", () => {
+  const write = (layer: MemoryDisk) => writeAtomic("/a", (file) => file.write(text("whole")), { layer });
+  const whole = new MemoryDisk();
+  write(whole);
+  const found = new Set<string>();
+  for (let crashAfter = 0; crashAfter <= whole.log.length; crashAfter++) {
+    const layer = new MemoryDisk();
+    layer.crashAfter = crashAfter;
+    if (crashAfter < whole.log.length) assert.throws(() => write(layer), Crash);
+    else write(layer);
+    for (const unsynced of ["lost", "torn", "kept"] satisfies Unsynced[]) {
+      for (const left of layer.afterCrash(unsynced)) {
+        found.add(left.exists("/a") ? new TextDecoder().decode(left.bytes("/a")) : "nothing");
+        if (crashAfter === whole.log.length) assert.ok(left.exists("/a"), "the folder was synced");
+      }
+    }
+  }
+  assert.deepEqual([...found].sort(), ["nothing", "whole"]);
+});
 
 Deno.test("a file that exists is neither replaced nor touched, unless that is asked for", () =>
   inFolder((folder) => {

@@ -80,6 +80,13 @@ export class MemoryDisk implements FileLayer {
     });
   }
 
+  link(from: string, to: string): void {
+    this.did(`link ${from} ${to}`);
+    const inode = this.inode(from);
+    if (this.names.has(to)) throw new LatentError("file.exists", { what: `${to} exists` });
+    this.change((names) => names.set(to, inode));
+  }
+
   remove(path: string): void {
     this.did(`remove ${path}`);
     this.inode(path);

@@ -16,6 +16,7 @@ export function recording(layer: FileLayer, log: string[]): FileLayer {
       };
     },
     rename: (from, to) => (log.push(`rename to ${basename(to)}`), layer.rename(from, to)),
+    link: (from, to) => (log.push(`link to ${basename(to)}`), layer.link(from, to)),
     remove: (path) => (log.push(`remove ${basename(path)}`), layer.remove(path)),
     syncFolder: (folder) => (log.push("fsync of the folder"), layer.syncFolder(folder)),
   };

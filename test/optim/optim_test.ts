@@ -112,6 +112,7 @@ Deno.test(
         near(leaves[0]!.grad!.item(), 3 * factor);
         near((leaves[2]!.grad!.tolist() as number[])[1]!, 4 * factor);
       }
+      for (const none of [[], [trained([0], null)]]) assert.equal(clipGradNorm(none, 1).item(), 0);
     })
   ),
 );

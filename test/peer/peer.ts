@@ -8,6 +8,8 @@ const FAILED = "LATENT_PEERS_FAILED";
 const found = Deno.env.has(FAILED) ? undefined : await peer();
 if (found === undefined) Deno.env.set(FAILED, "1");
 
+Deno.env.set("OMP_WAIT_POLICY", "PASSIVE"); // of the peer's threads too: on shared cores those that spin wait for ever
+
 let running: PeerProcess | undefined;
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sha256File } from "../../lib/base/mod.ts";
-import { encodePng, readPngText } from "../../lib/image/mod.ts";
+import { decodeImage, encodePng, type Picture, readPngText } from "../../lib/image/mod.ts";
 import { recipeOf } from "../../lib/task/mod.ts";
 import { latent } from "./latent.ts";
 import { inWorkshop, type Workshop, writeModel } from "./workshop.ts";
@@ -40,6 +40,42 @@ Deno.test("sample: the same bytes twice, also with eta and PyTorch's noise; --ag
     assert.deepEqual(alone, ["seed-10.png"]);
     const both = ["alone", "plain"].map((folder) => recipeOf(read(at, folder, "seed-10.png"), ""));
     assert.deepEqual(both.map(({ seed, index, batchSize }) => [seed, index, batchSize]), [[10, 0, 1], [9, 1, 2]]);
+  }));
+
+Deno.test("--again ends with 1 where the picture is another, 0 where only its file is; the one made is kept", () =>
+  inWorkshop(async (at) => {
+    const { path } = at;
+    writeModel(path("model.safetensors"));
+    await sampled(at, "out");
+    const picture = await decodeImage(read(at, "out", "seed-0.png"));
+    const texts = readPngText(read(at, "out", "seed-0.png"));
+    const changed = { ...picture, data: picture.data.slice() };
+    changed.data[41] = (changed.data[41]! + 100) % 200;
+    const half = { width: 16, height: 16, data: picture.data.slice(0, 4 * 16 * 16) };
+    const cases: [name: string, file: Picture, texts: Record<string, string>, code: number, said: RegExp][] = [
+      [
+        "changed",
+        changed,
+        texts,
+        1,
+        /changed\.png differs from .*\n +found +1 of 1024 pixels are others, by up to \d+ of/,
+      ],
+      [
+        "half",
+        half,
+        texts,
+        1,
+        /half\.png differs from .*\n +found +32 × 32 pixels in place of 16 × 16 pixels\n +wanted/,
+      ],
+      ["saved-again", picture, { ...texts, Title: "mine" }, 0, /saved-again\.png equals .* pixel for pixel\n$/],
+    ];
+    for (const [name, file, texts, wanted, said] of cases) {
+      Deno.writeFileSync(path(`${name}.png`), await encodePng(file, texts));
+      const { code, err } = await latent(["sample", "--again", path(`${name}.png`), "--out", path("again")], path());
+      assert.match(err, said);
+      assert.equal(code, wanted);
+      assert.deepEqual(read(at, "again", `${name}.png`), read(at, "out", "seed-0.png"));
+    }
   }));
 
 Deno.test("a picture says how it was made and nothing of where or when", () =>

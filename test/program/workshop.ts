@@ -60,7 +60,7 @@ export function tinyAutoencoder(data: string): Record<string, unknown> {
 }
 
 /** A denoiser whose step takes milliseconds. */
-export function tinyUnet(data: string, firstStage: string): Record<string, unknown> {
+export function tinyUnet(data: string, firstStage: string): Record<string, unknown> & { firstStage: string } {
   return {
     ...tinyAutoencoder(data),
     firstStage,
@@ -70,7 +70,7 @@ export function tinyUnet(data: string, firstStage: string): Record<string, unkno
 }
 
 /** Options over options, mapping by mapping. */
-export function merged(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
+export function merged<T extends Record<string, unknown>>(base: T, over: Record<string, unknown>): T {
   const mapping = (value: unknown): value is Record<string, unknown> =>
     typeof value === "object" && value !== null && !Array.isArray(value);
   const entries = Object.entries(over).map(([key, value]) => {

@@ -69,7 +69,7 @@ Deno.test("a libtorch that does not fit is a complaint, not the end of the repor
     withEnv({ ...bareEnv(dir), LATENT_LIBTORCH: fakeLibtorch(join(dir, "torch"), "2.9.1") }, async () => {
       const { complaints, ready } = await doctor({ cache: join(dir, "cache") });
       assert.equal(ready, false);
-      assert.match(complaints[0]!.what, /LATENT_LIBTORCH names .*found 2\.9\.1/);
+      assert.match(complaints[0]!.what, /LATENT_LIBTORCH names .* \(found 2\.9\.1; wanted 2\.11 to 2\.14\)$/);
     })
   ));
 
@@ -91,11 +91,30 @@ Deno.test("with libtorch and the shim the doctor names the devices, or says why 
     })
   ));
 
+Deno.test("a shim that does not fit what is here now is a complaint that says in what", () =>
+  inTempDir((dir) =>
+    withEnv({ ...bareEnv(dir), CXX: fakeCompiler(dir) }, async () => {
+      const cache = join(dir, "cache");
+      const torch = fakeLibtorch(join(cache, "libtorch/2.13.0-cpu/torch"));
+      const libtorch = { dir: torch, version: "2.13.0+cpu", variant: "cpu", source: "cache" } as const;
+      const complaint = async () => (await doctor({ cache })).complaints.map(({ what }) => what).join();
+      assert.equal(await complaint(), "the shim for this libtorch is not built");
+      await Array.fromAsync(buildShim({ ...nativeSources, "call.cpp": "" }, libtorch, cache, join(dir, "tmp")));
+      assert.match(await complaint(), /^the shim was built from other sources than those of this version/);
+      await Array.fromAsync(buildShim(nativeSources, libtorch, cache, join(dir, "tmp")));
+      assert.equal(await complaint(), "");
+      Deno.env.set("CXX", fakeCompiler(dir, "another"));
+      assert.match(await complaint(), /^the shim is damaged, or was built with another compiler/);
+      fakeLibtorch(torch, "2.14.0");
+      assert.equal(await complaint(), "the shim was built for another libtorch");
+    })
+  ));
+
 /** A compiler that writes an empty file, for sources that want a real libtorch. */
-function fakeCompiler(dir: string): string {
-  const path = join(dir, "compiler");
+function fakeCompiler(dir: string, version = "fake"): string {
+  const path = join(dir, version);
   const script = `#!/bin/sh
-if [ "$1" = --version ]; then echo fake; exit; fi
+if [ "$1" = --version ]; then echo ${version}; exit; fi
 while [ "$1" != -o ]; do shift; done
 : > "$2"
 `;

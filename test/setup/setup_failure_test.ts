@@ -10,6 +10,7 @@ for (
       "no pip",
       'echo "python3: No module named pip" >&2; exit 1',
       "setup.no_pip",
+      /found {3}python3: No module named pip\n {2}wanted {2}python3 with pip/,
       /apt install python3-pip/,
       /--from-wheel/,
     ],
@@ -44,14 +45,20 @@ for (
 
 onMachine("without python3 the error names it and the ways without it", async ({ dir, run }) => {
   Deno.env.set("PATH", join(dir, "nothing"));
-  await assert.rejects(run(), isError("setup.no_python", /no python3/, /--from-wheel FILE/));
+  await assert.rejects(
+    run(),
+    isError("setup.no_python", /found {3}no python3/, /wanted {2}python3 with/, /--from-wheel FILE/),
+  );
 });
 
 onMachine(
   "without a compiler the error names the package, and libtorch is kept for the next run",
   async ({ cache, run }) => {
     Deno.env.set("CXX", "/nowhere/g++ -flag");
-    await assert.rejects(run(), isError("setup.no_compiler", /CXX=\/nowhere\/g\+\+ -flag/, /apt install g\+\+/));
+    await assert.rejects(
+      run(),
+      isError("setup.no_compiler", /found {3}CXX=\/nowhere\/g\+\+ -flag/, /wanted {2}.* C\+\+20/, /apt install g\+\+/),
+    );
     assert.deepEqual(namesIn(join(cache, "libtorch")), ["2.13.0-cpu"]);
     Deno.env.set("CXX", "g++");
     assert.doesNotMatch((await run()).said, /fetch|unpack/);
@@ -69,6 +76,11 @@ onMachine(
     assert.equal((await run()).changed, true);
   },
 );
+
+onMachine("a symbol that this libtorch lacks is told when the shim is linked", async ({ run }) => {
+  const sources = { ...fakeSources, "b.cpp": "int lacking();\nint used() { return lacking(); }\n" };
+  await assert.rejects(run({ sources }), isError("setup.compile", /undefined.*lacking/s, /failed\.log/));
+});
 
 onMachine("an abort ends the compiler at once, and the next run starts clean", async ({ dir, cache, run }) => {
   const slow = join(dir, "slow");
@@ -118,7 +130,10 @@ onMachine("a wheel that isn't there is an error that names it", async ({ dir, ru
 });
 
 onMachine("--variant cuda refuses a wheel without CUDA", async ({ wheel, run }) => {
-  await assert.rejects(run({ fromWheel: wheel, variant: "cuda" }), isError("setup.variant", /build without CUDA/));
+  await assert.rejects(
+    run({ fromWheel: wheel, variant: "cuda" }),
+    isError("setup.variant", /build without CUDA\n {2}found {3}2\.13\.0\+cpu\n {2}wanted/, /Give another/),
+  );
 });
 
 onMachine("a libtorch of another variant or version than wished is passed over", async ({ dir, run }) => {

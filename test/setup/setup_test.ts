@@ -52,7 +52,10 @@ onMachine(
     assert.match((await run()).said, /compile/);
     assert.equal((await run()).changed, false);
     Deno.writeTextFileSync(join(libtorch.dir, "version.py"), "__version__ = '2.14.0'\n");
-    assert.throws(() => locate({ cache }), isError("setup.shim_version"));
+    assert.throws(
+      () => locate({ cache }),
+      isError("setup.shim_version", /found {3}2\.14\.0\n {2}wanted {2}2\.13\.0\+cpu\nRun `latent setup`/),
+    );
     assert.match((await run()).said, /compile the shim for libtorch 2\.14\.0/);
     assert.equal(locate({ cache }).shim.libtorch.version, "2.14.0");
   },

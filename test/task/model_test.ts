@@ -102,6 +102,8 @@ workshopTest("what was saved is what is loaded, from the file or its folder", as
     for (const [name, tensor] of model.unet.stateDict()) {
       assert.deepEqual(scope(() => tensor.bytes()), file.bytes(`model.diffusion_model.${name}`), name);
     }
+    model.dispose();
+    assert.ok([model.unet, model.firstStage].every((network) => network.parameters().every(({ alive }) => !alive)));
   }
 });
 

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { arange, type DType, empty, type Nested, scope, type Tensor, tensor, zeros } from "../../lib/tensor/mod.ts";
+import {
+  arange,
+  call,
+  type DType,
+  empty,
+  type Nested,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 
 const of = (values: Nested, dtype?: DType) => () => tensor(values, dtype === undefined ? {} : { dtype });
@@ -19,6 +29,7 @@ const rows: [() => Tensor, string][] = [
   [() => zeros([2, 1, 2]), "tensor([[[0, 0]],\n\n        [[0, 0]]])"],
   [() => zeros([2, 0, 3]), "tensor([], shape=[2, 0, 3])"],
   [() => empty([2, 3], { device: "meta" }), "tensor(..., shape=[2, 3], device=meta)"],
+  [of([1], "complex64"), "tensor(..., shape=[1], dtype=complex64)"],
   [() => arange(0, 2000, 1), "tensor([   0,    1,    2, ..., 1997, 1998, 1999], shape=[2000])"],
   [
     () => arange(0, 1200, 1).view([8, 150]),
@@ -44,6 +55,18 @@ for (const [make, text] of rows) {
     ),
   );
 }
+
+Deno.test(
+  "a tensor whose dtype has no name here prints and describes itself without an error",
+  leakFree(() =>
+    scope(() => {
+      const [x] = call("aten::empty.memory_format", [2], 21) as [Tensor]; // torch.bits8
+      assert.equal(x.describe(), "dtype number 21 [2] on cpu");
+      assert.equal(String(x), "tensor(..., shape=[2], dtype=dtype number 21)");
+      assert.throws(() => x.dtype, { code: "tensor.dtype", message: /number 21/ });
+    })
+  ),
+);
 
 Deno.test(
   "a freed tensor prints and describes itself without an error",

@@ -9,10 +9,14 @@ import {
   fromBytes,
   Generator,
   libtorchInfo,
+  type NoiseKind,
+  noiseOf,
   randn,
   scope,
+  synchronize,
   type Tensor,
   tensor,
+  zeros,
 } from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 
@@ -95,9 +99,26 @@ const others: [string, () => unknown, string, RegExp][] = [
   ],
   ["an operator that is not there", () => call("aten::nope"), "operator.argument", /aten::nope/],
   ["a seed that is not whole", () => Generator.seeded(1.5), "operator.argument", /wanted a whole number/],
+  ["elements of complex numbers", () => complex().data(), "tensor.dtype", /found +complex64 \[1\][^]*view_as_real/],
+  ["a complex number as an item", () => complex().item(), "tensor.dtype", /found +complex64 \[1\]/],
+  [
+    "noise for three images of two",
+    () => noise("philox", [3, 4]),
+    "tensor.shape",
+    /\[3, 4\][^]*\[2, 4\] for the seeds 7/,
+  ],
+  ["PyTorch's noise for one image of two", () => noise("torch", [1, 4]), "tensor.shape", /found +\[1, 4\]/],
+  ["noise without a row", () => noise("torch", []), "tensor.shape", /found +\[\]\n +wanted +\[2\]/],
   ["a freed tensor", () => used(pair()), "tensor.freed", /Return it from the scope that made it/],
   ["a tensor after its scope", () => escaped().tolist(), "tensor.freed", /Return it from the scope that made it/],
 ];
+
+const complex = () => tensor([1], { dtype: "complex64" });
+
+function noise(kind: NoiseKind, shape: number[]): Tensor {
+  using two = noiseOf([7, 8], kind);
+  return two.normal(shape);
+}
 
 function used(x: Tensor): Tensor {
   x.dispose();
@@ -132,5 +153,15 @@ Deno.test({
     for (const name of ["cuda", "cuda:1"]) assert.throws(() => device(name), { code: "usage.device", message: mend });
     using x = pair();
     assert.throws(() => x.to({ device: "cuda" }), { name: "LatentError", message: /aten::to[^]*float32 \[2\] on cpu/ });
+    const uses = [
+      () => x.to({ device: "cuda" }),
+      () => zeros([2], { device: "cuda:1" }),
+      () => Generator.seeded(0, "cuda"),
+      () => Generator.default("cuda:1"),
+      () => synchronize("cuda"),
+    ];
+    for (const use of uses) {
+      assert.throws(use, { code: "operator.refused", message: /has no such CUDA device\n[^]*`latent doctor`/ });
+    }
   }),
 });

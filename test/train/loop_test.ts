@@ -3,7 +3,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import { LatentError, type WorkEvent } from "../../lib/base/mod.ts";
 import { lockFolder } from "../../lib/file/mod.ts";
 import { full, Generator, live, scope } from "../../lib/tensor/mod.ts";
-import { trainAutoencoder, trainDiffusion } from "../../lib/train/mod.ts";
+import { trainAutoencoder, trainDiffusion, type TrainOptions } from "../../lib/train/mod.ts";
 import {
   merged,
   tinyAutoencoder,
@@ -16,8 +16,13 @@ import { logOf, lookOften, losses, stateOf } from "./bits.ts";
 
 const eventful = { model: { dropout: 0.3 }, optimizer: { accumulate: 2 } };
 
+interface Training {
+  train(settings: object, options: TrainOptions): AsyncGenerator<WorkEvent>;
+  config(at: Workshop): Record<string, unknown>;
+}
+
 /** Both trainings with dropout and accumulation: one on images that are cut anew each time, one on latents that are kept. */
-const trainings = {
+const trainings: Record<"autoencoder" | "diffusion", Training> = {
   autoencoder: {
     train: trainAutoencoder,
     config: ({ data }: Workshop) =>
@@ -33,7 +38,7 @@ const trainings = {
       return merged(tinyUnet(data, path("first.safetensors")), eventful);
     },
   },
-} as const;
+};
 
 for (const [kind, { train, config }] of Object.entries(trainings)) {
   workshopTest(

@@ -2,30 +2,38 @@ import { join } from "@std/path";
 import * as z from "zod";
 import type { WorkEvent } from "../../base/mod.ts";
 import { fetchEmoji } from "../../data/mod.ts";
-import { trainAutoencoder, trainDiffusion } from "../../train/mod.ts";
+import {
+  type AutoencoderSettings,
+  type DiffusionSettings,
+  trainAutoencoder,
+  trainDiffusion,
+  type TrainOptions,
+} from "../../train/mod.ts";
 import { command } from "../command.ts";
 import { pathOption, userPath } from "../paths.ts";
 import { sample } from "./sample.ts";
 
-/** Trained for a few minutes on two cores; found by trying (docs/demo.md). */
-const firstStage = {
+/** A third of the emoji: few enough to be learnt in minutes on two cores. */
+const pictures = {
   data: "emoji",
   size: 64,
-  model: { f: 4, channels: 32, multipliers: [1, 2, 4], residualBlocks: 1, latentChannels: 4, resolution: 64 },
-  batchSize: 16,
+  images: { classes: ["smileys-emotion", "animals-nature", "food-drink"] },
   learningRate: 1e-3,
-  optimizer: { warmup: 50, emaDecay: 0.99 },
   every: { validate: 1000, sample: 100_000, checkpoint: 500 },
 };
 
-const denoiser = {
-  data: "emoji",
-  size: 64,
+const firstStage: AutoencoderSettings = {
+  ...pictures,
+  model: { f: 4, channels: 32, multipliers: [1, 2, 2], residualBlocks: 1, latentChannels: 4, resolution: 64 },
+  batchSize: 16,
+  optimizer: { warmup: 50, emaDecay: 0.99 },
+};
+
+const denoiser: Omit<DiffusionSettings, "firstStage"> = {
+  ...pictures,
   model: { channels: 64, multipliers: [1, 2, 3], residualBlocks: 1, attentionFactors: [2, 4], headChannels: 32 },
   batchSize: 64,
-  learningRate: 1e-3,
   optimizer: { warmup: 50 },
-  every: { validate: 1000, sample: 100_000, checkpoint: 500 },
 };
 
 /** `latent demo`: both trainings on emoji in a few minutes, then pictures. */
@@ -44,10 +52,12 @@ export const demo = command({
     const [first, second] = [join(out, "autoencoder"), join(out, "diffusion")];
     yield* fetchEmoji({ signal });
     yield { type: "step", text: "train the first stage: images of 64×64 to latents of 16×16 and back" };
-    yield* stage(trainAutoencoder, { ...firstStage, seed, minutes: 0.28 * minutes }, first, signal);
+    yield* stage(trainAutoencoder({ ...firstStage, seed, minutes: 0.28 * minutes }, run(first, signal)));
     if (signal.aborted) return;
     yield { type: "step", text: "train the diffusion model on the latents" };
-    yield* stage(trainDiffusion, { ...denoiser, seed, minutes: 0.72 * minutes, firstStage: first }, second, signal);
+    yield* stage(
+      trainDiffusion({ ...denoiser, seed, minutes: 0.72 * minutes, firstStage: first }, run(second, signal)),
+    );
     if (signal.aborted) return;
     yield { type: "step", text: "make 16 new emoji" };
     const settings = sample.options.parse({ model: second, count: 16, seed, out: join(out, "pictures") });
@@ -55,14 +65,14 @@ export const demo = command({
   },
 });
 
-/** A training, or the rest of one that was stopped. */
-async function* stage(
-  train: typeof trainAutoencoder,
-  settings: object,
-  out: string,
-  signal: AbortSignal,
-): AsyncGenerator<WorkEvent> {
-  for await (const event of train(settings, { out, resume: exists(join(out, "config.yaml")), signal })) {
+/** A new run in the folder, or the rest of one that was stopped. */
+function run(out: string, signal: AbortSignal): TrainOptions {
+  return { out, resume: exists(join(out, "config.yaml")), signal };
+}
+
+/** The events of a training that is a part of the whole. */
+async function* stage(training: AsyncIterable<WorkEvent>): AsyncGenerator<WorkEvent> {
+  for await (const event of training) {
     if (event.type === "done") yield { type: "note", text: event.text };
     else yield event;
   }
