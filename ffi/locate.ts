@@ -121,6 +121,7 @@ function wishedLibtorch(dir: string, option: string): { libtorch: Libtorch; look
   if (found === undefined) {
     throw new LatentError("setup.no_libtorch", {
       what: `${option} names a folder without libtorch: ${dir}`,
+      found: namesIn(dir).slice(0, 10).join(", ") || "no file",
       wanted: `a folder with include/ and lib/${libraryName("torch_cpu")}`,
       mend: `Name the \`torch\` folder of an installed PyTorch ${supportedVersions}, or leave ${option} out.`,
     });
@@ -181,6 +182,7 @@ function noShim(libtorch: Libtorch, other: Shim | undefined): LatentError {
     return new LatentError("setup.no_shim", {
       what: `no shim was built for ${where}`,
       found: `libtorch ${libtorch.version}`,
+      wanted: "a shim of this version of latent for it",
       mend: "Run `latent setup`, which builds it.",
     });
   }

@@ -87,7 +87,8 @@ export function placeholderOf(node: SchemaNode): string {
   if (typeof own === "string") return own;
   if (node.type === "array") return placeholderOf(items(node));
   const choices = choicesOf(node);
-  if (choices.length > 0) return choices.join("|");
+  const others = choices.length > 0 && alternatives(node).some(({ type }) => type === "number") ? ["N"] : [];
+  if (choices.length > 0) return [...choices, ...others].join("|");
   if (node.type === "boolean") return "true|false";
   return node.type === "string" ? "TEXT" : "N";
 }

@@ -13,7 +13,7 @@ export interface EmojiFact {
   subgroup: string;
   /** Its code points as emojibase writes them: "1F44B-1F3FF". */
   hexcode: string;
-  /** The emoji of which this is a skin tone or a gender, or itself, as {@linkcode plainHexcode} writes it. */
+  /** The emoji of which this is a skin tone or a gender, or itself: capitals, no leading zeros, none of the characters that only choose a presentation. */
   base: string;
   /** Whether it has a skin tone. */
   tone: boolean;
@@ -47,7 +47,8 @@ export async function readEmojibase(folder: string): Promise<{ groups: string[];
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new LatentError("data.missing", {
       what: `the emoji are not in ${folder}`,
-      mend: "Fetch them first: fetchEmoji does it in the library.",
+      wanted: "those that npm has, 16 MB",
+      mend: "Fetch them first: `latent pull emoji`, in the library fetchEmoji().",
       cause,
     });
   });

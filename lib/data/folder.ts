@@ -17,7 +17,7 @@ export interface ImageFolderOptions {
 /**
  * A folder of pictures as a data set. It is searched with all its subfolders (links are followed, names that begin
  * with a dot left out) and sorted by relative path. The subfolders of its first level are the classes, sorted by name;
- * pictures directly inside have no label. A `metadata.jsonl` in it gives captions ({@linkcode readCaptions}).
+ * pictures directly inside have no label. A `metadata.jsonl` in it gives captions.
  *
  * Throws a LatentError `data.missing` where there is no folder, `data.empty` where no picture is in it,
  * `data.class` for a class that there isn't, `data.metadata` for a `metadata.jsonl` that can't be used.

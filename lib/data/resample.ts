@@ -10,7 +10,7 @@ export interface Rgb {
   data: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** Names of the {@linkcode resample} filters: Pillow's BOX (area), BILINEAR and BICUBIC (a = −0.5). */
+/** The filters: Pillow's BOX (area), BILINEAR and BICUBIC (a = −0.5). */
 export type Filter = "area" | "bilinear" | "bicubic";
 
 /** How far each filter reaches, and its weight at a distance, both in pixels of the smaller picture. */

@@ -3,7 +3,7 @@ import { LatentError } from "../base/mod.ts";
 import { disk } from "./disk.ts";
 import type { FileLayer, WritableFile } from "./layer.ts";
 
-/** Options of {@linkcode writeAtomic}. */
+/** How a file is written so that it appears whole. */
 export interface AtomicOptions {
   /** Where to write. @default {disk} */
   layer?: FileLayer;

@@ -23,7 +23,7 @@ export interface ReadableFile {
 }
 
 /**
- * What this folder asks of a file system. {@linkcode disk} is the real one; tests pass others that record, run full or
+ * What reading and writing files asks of a file system. The disk is the real one; tests pass others that record, run full or
  * crash. Everything that fails throws a LatentError of the kind `file`.
  */
 export interface FileLayer {

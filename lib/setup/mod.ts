@@ -1,4 +1,4 @@
-/** Set-up: finds or fetches libtorch, compiles the shim, tells what is there. The only part that reaches the network. @module */
+/** Set-up: finds or fetches libtorch, compiles the shim, tells what is there. Beside the emoji the only part that reaches the network. @module */
 export * from "./doctor.ts";
 export type { Libtorch, Looked, Shim, Variant } from "../../ffi/mod.ts";
 export type { Compiler } from "./compiler.ts";
