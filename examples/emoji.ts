@@ -36,7 +36,8 @@ await watch(setup({ signal }));
 await watch(fetchEmoji({ signal }));
 
 // One thread: the networks are so small that more gain little, and lose much where other programs compute.
-const common = { data: "emoji", size: 32, threads: 1, optimizer: { warmup: 20 } };
+const images = { classes: ["smileys-emotion"] }; // few are learnt sooner
+const common = { data: "emoji", size: 32, images, threads: 1, optimizer: { warmup: 20 } };
 await watch(trainAutoencoder(
   {
     ...common,
@@ -54,6 +55,7 @@ await watch(trainDiffusion(
     batchSize: 32,
     learningRate: 1e-3,
     firstStage: `${folder}/autoencoder`,
+    objective: { predict: "v" },
     model: { channels: 64, multipliers: [1, 2], residualBlocks: 1, attentionFactors: [1, 2] },
   },
   { out: `${folder}/diffusion`, signal },
