@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { dirname } from "@std/path";
 import { peer } from "../test/peer/environment.ts";
 import { type Json, PeerProcess } from "../test/peer/runner.ts";
 import { type Case, cases } from "./cases.ts";
@@ -117,5 +118,6 @@ for (const c of wanted) {
 }
 if (out !== undefined) {
   const about = { device, threads: Number(threads), cores: navigator.hardwareConcurrency, deno: Deno.version.deno };
+  Deno.mkdirSync(dirname(out), { recursive: true });
   Deno.writeTextFileSync(out, JSON.stringify({ about, results }, null, 2) + "\n");
 }

@@ -16,7 +16,7 @@ export abstract class Handle implements Disposable {
   [raw]: number;
   /** Whether the net below knows it. */
   private [netted] = false;
-  /** What pack.ts writes it as. */
+  /** What a frame writes it as. */
   abstract get kind(): "tensor" | "generator";
   /** Dtype, shape and device, for errors; does not throw. */
   abstract describe(): string;
@@ -43,6 +43,7 @@ export abstract class Handle implements Disposable {
   dispose(): void {
     if (this[raw] === 0) return;
     if (this[netted]) net.unregister(this);
+    if (arena[top - 1] === this) arena[--top] = undefined; // or a long scope would fill with what is freed
     pending[0] = this[raw];
     this[raw] = 0;
     freed++;

@@ -18,7 +18,7 @@ let opened: Native | undefined;
  * @throws LatentError `setup.*` when libtorch or the shim is missing or does not fit
  */
 export function native(): Native {
-  return opened ??= open(Deno.env.get("LATENT_SHIM") ?? locate().shim.path);
+  return opened ??= open(Deno.env.get("LATENT_SHIM") || locate().shim.path);
 }
 
 function open(path: string): Native {
