@@ -50,18 +50,29 @@ export * from "./lib/diffusion/mod.ts";
 export {
   type AtomicOptions,
   type FileLayer,
+  type FileTensor,
   type LoadOptions,
   loadTensor,
   loadTensors,
+  NpzFile,
+  Opaque,
+  openTensorFile,
+  type PickledObject,
+  type PickleValue,
   type ReadableFile,
   type SafeDtype,
   SafetensorsFile,
   type SafetensorsOptions,
   type StateTensor,
   type TensorEntry,
+  type TensorFile,
   type TensorLayout,
   type TensorSource,
   tensorSources,
+  type TensorView,
+  TorchCheckpoint,
+  TorchStorage,
+  TorchTensor,
   type WritableFile,
   writeSafetensors,
 } from "./lib/file/mod.ts";
@@ -79,9 +90,11 @@ export {
   resize,
   type ResizeFilter,
 } from "./lib/image/mod.ts";
+export * from "./lib/metric/mod.ts";
 export * from "./lib/model/mod.ts";
 export * from "./lib/nn/mod.ts";
 export * from "./lib/optim/mod.ts";
+export * from "./lib/released/mod.ts";
 export {
   type Compiler,
   type Complaint,

@@ -5,3 +5,5 @@ export * from "./hash.ts";
 export * from "./schema.ts";
 export * from "./config.ts";
 export * from "./cache.ts";
+export * from "./unzip.ts";
+export * from "./zip.ts";

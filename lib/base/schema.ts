@@ -59,11 +59,26 @@ function differences(issue: z.core.$ZodIssue, value: unknown, root: SchemaNode):
       return { name: dotted([...issue.path, key]), found: "an unknown key", wanted };
     });
   }
+  const branch = issue.code === "invalid_union" ? nearestBranch(issue, value, root) : undefined;
+  if (branch !== undefined) return branch;
   const found = show(
     issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value),
   );
   const structural = ["invalid_type", "invalid_value", "invalid_union", "too_small", "too_big"].includes(issue.code);
   return [{ name: dotted(issue.path), found, wanted: structural && node ? describeNode(node) : issue.message }];
+}
+
+/** Of the mappings that a value may be, the problems with the one that it is nearest to; undefined for other unions. */
+function nearestBranch(
+  { errors, path }: z.core.$ZodIssueInvalidUnion,
+  value: unknown,
+  root: SchemaNode,
+): Difference[] | undefined {
+  const inside = errors.filter((issues) => issues.every((i) => i.path.length > 0 || i.code === "unrecognized_keys"));
+  const branches = inside.map((issues) =>
+    issues.flatMap((issue) => differences({ ...issue, path: [...path, ...issue.path] }, value, root))
+  );
+  return branches.sort((a, b) => a.length - b.length)[0];
 }
 
 function nodeAt(root: SchemaNode, path: PropertyKey[]): SchemaNode | undefined {

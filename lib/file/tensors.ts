@@ -1,10 +1,20 @@
 import { readBytes } from "../../ffi/mod.ts";
 import { LatentError } from "../base/mod.ts";
-import { type Device, type DType, elementBytes, fromFile, noGrad, scope, type Tensor } from "../tensor/mod.ts";
+import {
+  call,
+  type Device,
+  type DType,
+  elementBytes,
+  type FileRange,
+  fromFile,
+  noGrad,
+  scope,
+  type Tensor,
+} from "../tensor/mod.ts";
 import type { SafeDtype } from "./dtype.ts";
-import type { SafetensorsFile } from "./safetensors.ts";
 import { quote } from "./scanner.ts";
 import type { StateTensor } from "./state.ts";
+import type { TensorFile } from "./tensor_file.ts";
 
 // What libtorch has no dtype for (elements of 4 and 6 bits) is missing; so is complex128, which the format lacks.
 const TO_TENSOR: Partial<Record<SafeDtype, DType>> = {
@@ -43,25 +53,52 @@ export interface LoadOptions {
   mapped?: boolean;
 }
 
+/** The element type of files for a tensor's; undefined where they have none. */
+export function safeDtype(dtype: DType): SafeDtype | undefined {
+  return FROM_TENSOR.get(dtype);
+}
+
 /**
  * A tensor of a file, read into libtorch's memory without a second copy, or mapped.
  *
- * @throws LatentError `file.tensor` for an unknown name, `file.dtype` for elements that libtorch has no type for
+ * @throws LatentError `file.tensor` for an unknown name, `file.dtype` for elements that libtorch has no type for,
+ * `file.damaged` where a checksum is wrong
  */
-export function loadTensor(file: SafetensorsFile, name: string, options: LoadOptions = {}): Tensor {
-  const { device = "cpu", mapped = false } = options;
-  const { dtype: safe, shape, offset } = file.entry(name);
-  const dtype = TO_TENSOR[safe];
-  if (dtype === undefined) throw unloadable(file.path, name, safe);
+export function loadTensor(file: TensorFile, name: string, options: LoadOptions = {}): Tensor {
+  return scope(() => load(file, name, options, new Map()));
+}
+
+/**
+ * All tensors of a file by name, as {@linkcode loadTensor} gives them; when one fails, none is left. Those that share
+ * their memory in the file share it here.
+ */
+export function loadTensors(file: TensorFile, options: LoadOptions = {}): Map<string, Tensor> {
   return scope(() => {
-    if (dtype !== "bool") return fromFile(file.path, { offset, dtype, shape, mapped }).to({ device });
-    return fromFile(file.path, { offset, dtype: "uint8", shape }).ne(0).to({ device }); // C++ wants 0 and 1 in a bool
+    const memories = new Map<string, Tensor>();
+    return new Map(Array.from(file.entries.keys(), (name) => [name, load(file, name, options, memories)]));
   });
 }
 
-/** All tensors of a file by name, as {@linkcode loadTensor} gives them; when one fails, none is left. */
-export function loadTensors(file: SafetensorsFile, options: LoadOptions = {}): Map<string, Tensor> {
-  return scope(() => new Map(Array.from(file.entries.keys(), (name) => [name, loadTensor(file, name, options)])));
+/** @param memories what was read of the file for views, by place and dtype: it goes with the caller's scope */
+function load(file: TensorFile, name: string, options: LoadOptions, memories: Map<string, Tensor>): Tensor {
+  const { dtype: safe, shape, offset, view } = file.entry(name);
+  const dtype = TO_TENSOR[safe];
+  if (dtype === undefined) throw unloadable(file.path, name, safe);
+  file.verify?.(name);
+  if (view === undefined) return read(file.path, { offset, dtype, shape }, options);
+  const { memory, strides, start } = view;
+  const key = `${dtype} ${memory.offset} ${memory.elements}`;
+  const whole = memories.get(key) ??
+    read(file.path, { offset: memory.offset, dtype, shape: [memory.elements] }, options);
+  memories.set(key, whole);
+  return call("aten::as_strided", whole, [...shape], [...strides], start)[0] as Tensor;
+}
+
+function read(path: string, range: FileRange, { device = "cpu", mapped = false }: LoadOptions): Tensor {
+  return scope(() => {
+    if (range.dtype !== "bool") return fromFile(path, { ...range, mapped }).to({ device });
+    return fromFile(path, { ...range, dtype: "uint8" }).ne(0).to({ device }); // C++ wants 0 and 1 in a bool
+  });
 }
 
 /**

@@ -99,21 +99,22 @@ export function activated(norm: GroupNorm, x: Tensor): Tensor {
   return h.silu();
 }
 
-/** The middle of encoder and decoder: residual, attention, residual. */
+/** The middle of encoder and decoder: residual, attention unless there is none, residual. */
 export class Middle extends Module {
   readonly block_1: ResnetBlock;
-  readonly attn_1: AttnBlock;
+  readonly attn_1: AttnBlock | undefined;
   readonly block_2: ResnetBlock;
 
-  constructor(channels: number, dropout: number) {
+  constructor(channels: number, { dropout, attention = true }: { dropout: number; attention?: boolean }) {
     super();
     this.block_1 = new ResnetBlock(channels, channels, dropout);
-    this.attn_1 = new AttnBlock(channels);
+    this.attn_1 = attention ? new AttnBlock(channels) : undefined;
     this.block_2 = new ResnetBlock(channels, channels, dropout);
   }
 
   override forward(x: Tensor): Tensor {
     using first = this.block_1.call(x);
+    if (this.attn_1 === undefined) return this.block_2.call(first);
     using attended = this.attn_1.call(first);
     return this.block_2.call(attended);
   }

@@ -12,6 +12,8 @@ export interface CoderOptions {
   residualBlocks: number;
   /** Feature-map sizes at `resolution` that get attention; the middle always has it. */
   attentionResolutions: readonly number[];
+  /** Whether there is attention at all; without it the middle has none either (`attn_type` none). @default {true} */
+  attention?: boolean;
   /** The nominal size of images, pixels; it only decides where attention stands. */
   resolution: number;
   /** Channels of an image. */
@@ -78,10 +80,8 @@ export class Encoder extends Module {
     const levels = o.multipliers.length;
     const width = (i: number) => o.residualBlocks === 0 ? o.channels : o.channels * (i < 0 ? 1 : o.multipliers[i]!);
     this.conv_in = new Conv2d(o.imageChannels, o.channels, 3, { padding: 1 });
-    this.down = o.multipliers.map((_, i) =>
-      new DownLevel(width(i - 1), width(i), o, o.attentionResolutions.includes(o.resolution / 2 ** i), i === levels - 1)
-    );
-    this.mid = new Middle(width(levels - 1), o.dropout);
+    this.down = o.multipliers.map((_, i) => new DownLevel(width(i - 1), width(i), o, attends(o, i), i === levels - 1));
+    this.mid = new Middle(width(levels - 1), o);
     this.norm_out = normalize(width(levels - 1));
     this.conv_out = new Conv2d(width(levels - 1), (o.doubleLatent ? 2 : 1) * o.latentChannels, 3, { padding: 1 });
   }
@@ -107,10 +107,8 @@ export class Decoder extends Module {
     const levels = o.multipliers.length;
     const width = (i: number) => o.channels * o.multipliers[Math.min(i, levels - 1)]!;
     this.conv_in = new Conv2d(o.latentChannels, width(levels), 3, { padding: 1 });
-    this.mid = new Middle(width(levels), o.dropout);
-    this.up = o.multipliers.map((_, i) =>
-      new UpLevel(width(i + 1), width(i), o, o.attentionResolutions.includes(o.resolution / 2 ** i), i === 0)
-    );
+    this.mid = new Middle(width(levels), o);
+    this.up = o.multipliers.map((_, i) => new UpLevel(width(i + 1), width(i), o, attends(o, i), i === 0));
     this.norm_out = normalize(width(0));
     this.conv_out = new Conv2d(width(0), o.imageChannels, 3, { padding: 1 });
   }
@@ -121,6 +119,11 @@ export class Decoder extends Module {
     for (const level of this.up.toReversed()) h = replaced(h, z, level.call(h)); // numbered by resolution, run from the smallest
     return this.conv_out.call(activated(this.norm_out, h));
   }
+}
+
+/** Whether a level, numbered from full resolution, has attention. */
+function attends({ attention = true, attentionResolutions, resolution }: CoderOptions, level: number): boolean {
+  return attention && attentionResolutions.includes(resolution / 2 ** level);
 }
 
 /** Input and output channels of each of `count` blocks: the first changes the width. */

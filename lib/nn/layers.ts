@@ -38,26 +38,36 @@ export class Linear extends Module {
 export interface Conv2dOptions {
   /** Pixels from one place of the kernel to the next. @default {1} */
   stride?: number;
-  /** Zeros added on all sides. @default {0} */
-  padding?: number;
+  /** Zeros added on all sides, or above and below, left and right. @default {0} */
+  padding?: number | readonly [number, number];
+  /** Groups of channels that see only themselves; as many as channels is a depthwise convolution. @default {1} */
+  groups?: number;
   /** Whether a number is added to each output channel. @default {true} */
   bias?: boolean;
 }
 
 /** Convolution [B, I, h, w] → [B, O, h', w'], as torch.nn.Conv2d; weights lie in channels_last. */
 export class Conv2d extends Module {
-  /** [O, I, k, k], in channels_last. */
+  /** [O, I / groups, k, k], in channels_last. */
   readonly weight: Tensor;
   /** [O], or null without one. */
   readonly bias: Tensor | null;
   readonly #stride: number;
-  readonly #padding: number;
+  readonly #padding: number | readonly [number, number];
+  readonly #groups: number;
   #zeroed = false;
 
-  /** A convolution with a square kernel, its weights yet to be filled. */
-  constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv2dOptions = {}) {
+  /** A convolution, its weights yet to be filled. @param kernel its height and width, one number where it is square */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number | readonly [number, number],
+    options: Conv2dOptions = {},
+  ) {
     super();
-    this.weight = parameter([outChannels, inChannels, kernelSize, kernelSize], "channels_last");
+    const [height, width] = typeof kernel === "number" ? [kernel, kernel] : kernel;
+    this.#groups = options.groups ?? 1;
+    this.weight = parameter([outChannels, inChannels / this.#groups, height, width], "channels_last");
     this.bias = options.bias ?? true ? parameter([outChannels]) : null;
     this.#stride = options.stride ?? 1;
     this.#padding = options.padding ?? 0;
@@ -76,78 +86,7 @@ export class Conv2d extends Module {
 
   /** [B, I, h, w] → [B, O, h', w'], where h' = ⌊(h + 2·padding − k) / stride⌋ + 1. */
   override forward(x: Tensor): Tensor {
-    return x.conv2d(this.weight, this.bias, this.#stride, this.#padding);
-  }
-}
-
-/** Options of {@linkcode GroupNorm}. */
-export interface GroupNormOptions {
-  /** Groups of neighbouring channels that are normalised together; they divide the channels. @default {32} */
-  groups?: number;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
-  /**
-   * Subtract each group's first element first, which changes nothing but rounding: libtorch's kernel for channels_last
-   * computes E[x²] − E[x]² and loses all digits where a group varies much less than it is large. @default {false}
-   */
-  centred?: boolean;
-}
-
-/** Group normalisation of [B, C, h, w], as torch.nn.GroupNorm with 32 groups unless said otherwise. */
-export class GroupNorm extends Module {
-  /** [C], what the normalised channels are multiplied by. */
-  readonly weight: Tensor;
-  /** [C], what is added then. */
-  readonly bias: Tensor;
-
-  /** The norm of so many channels. */
-  constructor(channels: number, private readonly options: GroupNormOptions = {}) {
-    super();
-    this.weight = parameter([channels]);
-    this.bias = parameter([channels]);
-  }
-
-  /** Weight 1, bias 0. */
-  override reset(): void {
-    resetNorm(this.weight, this.bias);
-  }
-
-  /** [B, C, h, w] → the same shape, each group of mean 0 and variance 1 before weight and bias. */
-  override forward(x: Tensor): Tensor {
-    const { groups = 32, eps = 1e-5, centred = false } = this.options;
-    return (centred ? x.sub(firstOfGroups(x, groups)) : x).groupNorm(groups, this.weight, this.bias, eps);
-  }
-}
-
-/** [B, C, h, w] → [B, C, 1, 1], for each channel the first element of its group; a constant to autograd. */
-function firstOfGroups(x: Tensor, groups: number): Tensor {
-  const [b, c] = x.shape as [number, number];
-  const first = x.detach().select(3, 0).select(2, 0).reshape([b, groups, -1]).narrow(2, 0, 1); // [B, G, 1]
-  return first.expand([b, groups, c / groups]).reshape([b, c, 1, 1]);
-}
-
-/** Normalisation of the last dimension, as torch.nn.LayerNorm. */
-export class LayerNorm extends Module {
-  /** [D], what the normalised features are multiplied by. */
-  readonly weight: Tensor;
-  /** [D], what is added then. */
-  readonly bias: Tensor;
-
-  /** The norm of a last dimension of size D. @param eps added to the variance */
-  constructor(private readonly features: number, private readonly eps = 1e-5) {
-    super();
-    this.weight = parameter([features]);
-    this.bias = parameter([features]);
-  }
-
-  /** Weight 1, bias 0. */
-  override reset(): void {
-    resetNorm(this.weight, this.bias);
-  }
-
-  /** [..., D] → the same shape, each row of mean 0 and variance 1 before weight and bias. */
-  override forward(x: Tensor): Tensor {
-    return x.layerNorm([this.features], this.weight, this.bias, this.eps);
+    return x.conv2d(this.weight, this.bias, this.#stride, this.#padding, 1, this.#groups);
   }
 }
 
@@ -231,9 +170,4 @@ function resetAffine(weight: Tensor, bias: Tensor | null, zero: boolean, generat
   const fanIn = weight.shape.slice(1).reduce((product, size) => product * size, 1);
   uniformByFanIn(weight, fanIn, generator);
   if (bias !== null) uniformByFanIn(bias, fanIn, generator);
-}
-
-function resetNorm(weight: Tensor, bias: Tensor): void {
-  weight.fill_(1);
-  bias.zero_();
 }

@@ -15,6 +15,7 @@ export type CallListener = (module: AnyModule, output: unknown) => void;
 export type AnyModule = Module<never[], unknown>;
 
 let device = "cpu";
+let dtype: DType = "float32";
 let listener: CallListener | undefined;
 
 /**
@@ -135,6 +136,17 @@ export function onDevice<T>(name: string, build: () => T): T {
   }
 }
 
+/** Builds modules with floating-point numbers of another type; in float64 rounding can be told from a mistake. */
+export function withDtype<T>(type: DType, build: () => T): T {
+  const before = dtype;
+  dtype = type;
+  try {
+    return build();
+  } finally {
+    dtype = before;
+  }
+}
+
 /** Calls `on` after every module's forward inside `body`: for looking where a NaN begins. */
 export function observeCalls<T>(on: CallListener, body: () => T): T {
   const before = listener;
@@ -148,16 +160,16 @@ export function observeCalls<T>(on: CallListener, body: () => T): T {
 
 /** A trainable tensor, to be filled by {@linkcode Module.reset} or loaded; it belongs to the module and to no scope. */
 export function parameter(shape: readonly number[], memoryFormat: MemoryFormat = "contiguous"): Tensor {
-  return buffer(shape, "float32", memoryFormat).requiresGrad_();
+  return buffer(shape, dtype, memoryFormat).requiresGrad_();
 }
 
 /** A tensor of state that is not trained. */
 export function buffer(
   shape: readonly number[],
-  dtype: DType = "float32",
+  type: DType = dtype,
   memoryFormat: MemoryFormat = "contiguous",
 ): Tensor {
-  return keep(empty(shape, { dtype, device, memoryFormat }));
+  return keep(empty(shape, { dtype: type, device, memoryFormat }));
 }
 
 function* tensorsOf(

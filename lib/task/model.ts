@@ -3,8 +3,8 @@ import * as z from "zod";
 import { check, LatentError, sha256File } from "../base/mod.ts";
 import { linearSqrt, type Parameterization, type Schedule } from "../diffusion/mod.ts";
 import { loadTensors, SafetensorsFile, tensorSources, writeSafetensors } from "../file/mod.ts";
-import { AutoencoderKL, type AutoencoderOptions, Unet, type UnetOptions } from "../model/mod.ts";
-import { onDevice } from "../nn/mod.ts";
+import { type FirstStageNetwork, firstStageOf, type FirstStageOptions, Unet, type UnetOptions } from "../model/mod.ts";
+import { type AnyModule, onDevice } from "../nn/mod.ts";
 import type { Device, Tensor } from "../tensor/mod.ts";
 
 const FORMAT = "latent.model.1";
@@ -15,13 +15,21 @@ const coderSchema = z.strictObject({
   multipliers: z.array(count).min(1).max(8),
   residualBlocks: z.int().min(0).max(64),
   attentionResolutions: z.array(count),
+  attention: z.boolean().exactOptional(),
   resolution: count,
   imageChannels: count,
   latentChannels: count,
   embedChannels: count,
   doubleLatent: z.boolean(),
   dropout: z.number(),
+  codebook: z.strictObject({
+    codes: z.int().min(1).max(2 ** 24),
+    beta: z.number().exactOptional(),
+    legacy: z.boolean().exactOptional(),
+    remap: z.int().min(1).max(2 ** 24).exactOptional(),
+  }).exactOptional(),
 });
+const stageSchema = z.union([coderSchema, z.strictObject({ imageChannels: count })]); // the second is the identity
 const unetSchema = z.strictObject({
   inChannels: count,
   outChannels: count,
@@ -34,17 +42,17 @@ const unetSchema = z.strictObject({
   scaleShift: z.boolean(),
   residualResampling: z.boolean(),
 });
-const firstStageSchema = z.strictObject({ kind: z.literal("autoencoder"), autoencoder: coderSchema });
+const firstStageSchema = z.strictObject({ kind: z.literal("autoencoder"), autoencoder: stageSchema });
 const diffusionSchema = z.strictObject({
   kind: z.literal("diffusion"),
-  autoencoder: coderSchema,
+  autoencoder: stageSchema,
   unet: unetSchema,
   schedule: z.strictObject({ steps: count, start: z.number(), end: z.number() }),
   predict: z.enum(["eps", "x0", "v"]),
   latentScale: z.number().positive(),
   size: count,
-}).superRefine(({ autoencoder: { multipliers }, size }, context) => {
-  const factor = 2 ** (multipliers.length - 1);
+}).superRefine(({ autoencoder, size }, context) => {
+  const factor = "multipliers" in autoencoder ? 2 ** (autoencoder.multipliers.length - 1) : 1;
   if (size % factor === 0) return;
   context.addIssue({ code: "custom", path: ["size"], message: `a multiple of ${factor}` });
 });
@@ -64,7 +72,7 @@ export interface DenoiserSettings {
 /** A first stage and a denoiser in its latent space, ready to sample. */
 export interface LatentDiffusion extends DenoiserSettings, Disposable {
   /** Images ↔ latents. */
-  firstStage: AutoencoderKL;
+  firstStage: FirstStageNetwork;
   /** Predicts from noisy latents. */
   unet: Unet;
   /** The tables that follow from `schedule`. */
@@ -92,7 +100,7 @@ export function modelPath(path: string): string {
 }
 
 /** Writes a first stage as one file, or replaces it: weights under the original's names, architecture in the metadata. */
-export function saveFirstStage(path: string, model: AutoencoderKL): void {
+export function saveFirstStage(path: string, model: FirstStageNetwork): void {
   write(path, { kind: "autoencoder", autoencoder: model.options }, model.stateDict());
 }
 
@@ -101,15 +109,20 @@ export function saveFirstStage(path: string, model: AutoencoderKL): void {
  *
  * @throws LatentError `usage.model`, `file.*` for another file or config, `checkpoint.mismatch` for other tensors
  */
-export function loadFirstStage(path: string, device: Device = "cpu"): AutoencoderKL {
+export function loadFirstStage(path: string, device: Device = "cpu"): FirstStageNetwork {
   return read(path, device, (file, value, tensors) => {
     const { autoencoder } = checked(firstStageSchema, value, file);
-    return loaded(() => new AutoencoderKL(autoencoder), tensors, "", file, device);
+    return loaded(() => firstStageOf(autoencoder), tensors, "", file, device);
   });
 }
 
 /** Writes first stage and denoiser as one file, or replaces it; names have the original's prefixes. */
-export function saveDiffusion(path: string, firstStage: AutoencoderKL, unet: Unet, settings: DenoiserSettings): void {
+export function saveDiffusion(
+  path: string,
+  firstStage: FirstStageNetwork,
+  unet: Unet,
+  settings: DenoiserSettings,
+): void {
   const tensors = new Map([
     ...withPrefix("model.diffusion_model.", unet.stateDict()),
     ...withPrefix("first_stage_model.", firstStage.stateDict()),
@@ -128,7 +141,7 @@ export async function loadDiffusion(path: string, device: Device = "cpu"): Promi
     const { autoencoder, unet: options, kind: _, ...settings } = checked(diffusionSchema, value, file);
     const noise = linearSqrt(settings.schedule);
     using owned = new DisposableStack();
-    const firstStage = loaded(() => new AutoencoderKL(autoencoder), tensors, "first_stage_model.", file, device);
+    const firstStage = loaded(() => firstStageOf(autoencoder), tensors, "first_stage_model.", file, device);
     owned.use(firstStage);
     const unet = owned.use(loaded(() => new Unet(options), tensors, "model.diffusion_model.", file, device));
     const kept = owned.move();
@@ -139,7 +152,7 @@ export async function loadDiffusion(path: string, device: Device = "cpu"): Promi
 
 function write(
   path: string,
-  config: { kind: string; autoencoder: AutoencoderOptions; unet?: UnetOptions } & Partial<DenoiserSettings>,
+  config: { kind: string; autoencoder: FirstStageOptions; unet?: UnetOptions } & Partial<DenoiserSettings>,
   tensors: ReadonlyMap<string, Tensor>,
 ): void {
   const metadata = new Map([["format", FORMAT], ["config", JSON.stringify(config)]]);
@@ -188,7 +201,7 @@ function checked<T extends z.ZodType>(schema: T, value: unknown, file: string): 
   });
 }
 
-function loaded<M extends AutoencoderKL | Unet>(
+function loaded<M extends AnyModule>(
   build: () => M,
   all: ReadonlyMap<string, Tensor>,
   prefix: string,

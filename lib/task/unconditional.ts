@@ -87,7 +87,7 @@ async function* denoised(
   const plan = makePlan(schedule, steps, spacing);
   using noise = noiseOf(seeds, rng);
   const side = size / firstStage.factor;
-  using start = noise.normal([seeds.length, firstStage.options.embedChannels, side, side], device);
+  using start = noise.normal([seeds.length, firstStage.latentChannels, side, side], device);
   for await (const { step, x } of ddim(denoiserOf(unet, predict), start, plan, noise, { eta })) {
     if (signal?.aborted) {
       x.dispose();

@@ -1,10 +1,10 @@
 import { join } from "@std/path";
 import { addNoise, linearSqrt, sampleLoss, type Schedule } from "../diffusion/mod.ts";
-import { type AutoencoderKL, samplePosterior, type Unet } from "../model/mod.ts";
+import type { FirstStageNetwork, Unet } from "../model/mod.ts";
 import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
 import { disk } from "../file/mod.ts";
 import { grid } from "../image/mod.ts";
-import { cat, type Generator, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
+import { type Generator, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
 import type { DenoiseConfig } from "./config.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -14,16 +14,15 @@ export function firstStagePath(folder: string): string {
 }
 
 /** The denoiser's training: eq. 2 of the paper on latents of the frozen first stage, with t uniform. */
-export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: DenoiseConfig): Trainee {
+export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config: DenoiseConfig): Trainee {
   const { schedule, objective: { predict, loss, latentScale, sampleSteps }, size } = config;
   const noiseSchedule = linearSqrt(schedule);
   const settings = { schedule, predict, size };
 
-  /** Mean and log-variance of the posterior [B, 2Z, h, w] → latents drawn from it, scaled. */
+  /** Encodings → latents, drawn from them where they are distributions, scaled. */
   const draw = (features: Tensor, generator: Generator, scale: number) => {
-    const [mean, logvar] = features.chunk(2, 1) as [Tensor, Tensor];
-    const noise = randn(mean.shape, { generator, device: mean.device });
-    return noGrad(() => samplePosterior({ mean, logvar }, noise).mul(scale));
+    const normal = (shape: readonly number[]) => randn(shape, { generator, device: features.device });
+    return noGrad(() => scope(() => firstStage.latent(features, normal).mul(scale)));
   };
 
   const trainee: Trainee = {
@@ -33,11 +32,7 @@ export function denoiseTrainee(firstStage: AutoencoderKL, unet: Unet, config: De
       const path = firstStagePath(folder);
       if (!disk.exists(path)) saveFirstStage(path, firstStage);
     },
-    features: (images) =>
-      scope(() => {
-        const { mean, logvar } = firstStage.call(images);
-        return cat([mean, logvar], 1);
-      }),
+    features: (images) => firstStage.encode(images),
     prepare(features, generator) {
       if (latentScale !== "first-batch") return;
       trainee.state = { latentScale: 1 / draw(features, generator, 1).std(null).item() };

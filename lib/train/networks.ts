@@ -1,6 +1,6 @@
 import { LatentError } from "../base/mod.ts";
 import { disk } from "../file/mod.ts";
-import { AutoencoderKL, Unet } from "../model/mod.ts";
+import { AutoencoderKL, type FirstStage, Unet } from "../model/mod.ts";
 import { onDevice } from "../nn/mod.ts";
 import { loadFirstStage } from "../task/mod.ts";
 import type { Device } from "../tensor/mod.ts";
@@ -41,7 +41,7 @@ export function diffusionNetworks(config: DenoiseConfig, device: Device, folder?
   try {
     const factor = firstStage.factor * 2 ** (config.model.multipliers.length - 1);
     wantDivisible(config.size, factor, "first stage and U-Net together");
-    const unet = onDevice(device, () => new Unet(unetOptions(config.model, firstStage.options.embedChannels)));
+    const unet = onDevice(device, () => new Unet(unetOptions(config.model, firstStage.latentChannels)));
     return {
       trainee: denoiseTrainee(firstStage, unet, config),
       latent: latentOf(firstStage, config.size),
@@ -53,8 +53,8 @@ export function diffusionNetworks(config: DenoiseConfig, device: Device, folder?
   }
 }
 
-function latentOf({ factor, options }: AutoencoderKL, size: number): [number, number, number] {
-  return [options.embedChannels, size / factor, size / factor];
+function latentOf({ factor, latentChannels }: FirstStage, size: number): [number, number, number] {
+  return [latentChannels, size / factor, size / factor];
 }
 
 function wantDivisible(size: number, factor: number, why: string): void {

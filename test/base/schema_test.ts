@@ -13,6 +13,7 @@ const schema = z.strictObject({
     z.strictObject({ type: z.literal("folder"), path: z.string().min(1) }),
     z.strictObject({ type: z.literal("emoji"), size: z.int() }),
   ]).default({ type: "emoji", size: 64 }),
+  heads: z.union([z.strictObject({ count: z.int().min(1) }), z.strictObject({ channels: z.int().min(1) })]).optional(),
 }).refine(({ batchSize, f }) => batchSize % f === 0, { path: ["batchSize"], error: "a multiple of f" });
 
 const options = { code: "config.invalid", subject: "config.yaml" } as const;
@@ -53,6 +54,9 @@ const wrong: [value: unknown, name: string, found: string, wanted: string][] = [
   [{ data: { type: "folder", path: "" } }, "data.path", `""`, "a text that isn't empty"],
   [{ data: { type: "folder" } }, "data.path", "nothing", "a text that isn't empty"],
   [{ data: { type: "foldr" } }, "data.type", `"foldr"`, `"folder" or "emoji"`],
+  [{ heads: { channels: 0 } }, "heads.channels", "0", "an integer of at least 1"],
+  [{ heads: { count: 1, width: 2 } }, "heads.width", "an unknown key", "one of: count, channels"],
+  [{ heads: 8 }, "heads", "8", "a mapping of keys to values"],
   [{ batchsize: 8 }, "batchsize", "an unknown key", "batchSize"],
   [{ model: { chn: 8 } }, "model.chn", "an unknown key", "model.ch"],
   [{ model: { attention: 8 } }, "model.attention", "an unknown key", "one of: ch, mult"],

@@ -3,7 +3,6 @@ import { AutoencoderKL, samplePosterior, Unet } from "../../lib/model/mod.ts";
 import { onDevice } from "../../lib/nn/mod.ts";
 import { inferenceMode, type Noise, scope, type Tensor } from "../../lib/tensor/mod.ts";
 import { device } from "../device.ts";
-import { autoencoderOptions, unetOptions } from "./config.ts";
 import { type Golden, goldenTest } from "./golden.ts";
 import assert from "node:assert/strict";
 
@@ -11,10 +10,12 @@ const trained = ["ldm-unconditional", "ldm-kl-std"];
 const all = [...trained, "ldm-pixel", "ldm-x0"];
 
 const unetOf = (golden: Golden) =>
-  golden.fill(onDevice(device, () => new Unet(unetOptions(golden.config))), "model.diffusion_model.");
+  golden.fill(onDevice(device, () => new Unet(golden.diffusion.unet)), "model.diffusion_model.");
 
-const scheduleOf = ({ config: { params } }: Golden): Schedule =>
-  linearSqrt({ steps: params.timesteps, start: params.linear_start, end: params.linear_end });
+function scheduleOf({ diffusion: { schedule } }: Golden): Schedule {
+  assert.ok(schedule.kind === "linear-sqrt");
+  return linearSqrt(schedule);
+}
 
 /** The stored draws of a sampler, [n, B, C, h, w], in order; nothing where none is to be drawn. */
 function storedNoise(draws?: Tensor): Noise {
@@ -38,7 +39,7 @@ goldenTest("also for faint inputs, where the epsilon of the first norms decides"
 });
 
 goldenTest("latents are scaled by the first batch's deviation, and noised", ["ldm-kl-std"], (golden) => {
-  const options = autoencoderOptions(golden.config.params.first_stage_config.params);
+  const { options } = golden.firstStage("kl");
   using firstStage = golden.fill(onDevice(device, () => new AutoencoderKL(options)), "first_stage_model.");
   inferenceMode(() =>
     scope(() => {

@@ -2,13 +2,17 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { loadTensors, SafetensorsFile } from "../../lib/file/mod.ts";
+import { loadTensors, openTensorFile } from "../../lib/file/mod.ts";
 import type { AnyModule } from "../../lib/nn/mod.ts";
 import { scope, type Tensor } from "../../lib/tensor/mod.ts";
+import {
+  type CompvisConfig,
+  compvisConfig,
+  type ReleasedDiffusion,
+  type ReleasedFirstStage,
+} from "../../lib/released/mod.ts";
 import { device, slack } from "../device.ts";
 import { leakFree } from "../leak.ts";
-import { fromPeer } from "../peer/arrays.ts";
-import type { Config } from "./config.ts";
 
 const shipped = decodeURIComponent(new URL("cases", import.meta.url).pathname);
 
@@ -17,13 +21,13 @@ const named = Deno.args.includes("--goldens")
   ? Deno.args[Deno.args.indexOf("--goldens") + 1]
   : Deno.env.get("LATENT_GOLDENS");
 
-// Their weights are pickled; the live peers' Python reads them.
-const peers = named === undefined ? undefined : await import("../peer/peer.ts");
-
 /** What tests read of a case.json. */
 interface Facts {
   trained_parameters: string[];
+  autoencoder_parameters: string[];
+  discriminator_parameters: string[];
   chosen: string[];
+  chosen_discriminator: string[];
   learning_rate: number;
   single_steps: { ddim: { eta: number; steps: number; indices: number[] } };
   outputs: Record<string, { tolerance_rel_to_max?: number; tolerance_abs?: number }>;
@@ -32,14 +36,26 @@ interface Facts {
 /** A case: a tiny model with random weights, its inputs, and the original's outputs. Its tensors are its own. */
 export class Golden implements Disposable {
   readonly facts: Facts;
-  readonly config: Config;
+  readonly config: CompvisConfig;
   readonly #io: ReadonlyMap<string, Tensor>;
 
   /** @param weights the state dict of the original's model */
   constructor(folder: string, private readonly weights: ReadonlyMap<string, Tensor>) {
     this.facts = JSON.parse(readFileSync(`${folder}/case.json`, "utf8"));
-    this.config = parse(readFileSync(`${folder}/config.yaml`, "utf8")).model;
+    this.config = compvisConfig(parse(readFileSync(`${folder}/config.yaml`, "utf8")), folder);
     this.#io = tensorsOf(`${folder}/io.safetensors`);
+  }
+
+  /** What is diffused with. */
+  get diffusion(): ReleasedDiffusion {
+    return this.config.kind === "diffusion" ? this.config : assert.fail("no diffusion model");
+  }
+
+  /** The first stage, if it is of a kind. */
+  firstStage<K extends ReleasedFirstStage["kind"]>(kind: K): Extract<ReleasedFirstStage, { kind: K }> {
+    const { firstStage } = this.config;
+    assert.equal(firstStage.kind, kind);
+    return firstStage as Extract<ReleasedFirstStage, { kind: K }>;
   }
 
   /** A stored tensor, `in.*`, `draw.*` or `out.*`. */
@@ -52,11 +68,19 @@ export class Golden implements Disposable {
     return this.weights.get(name) ?? assert.fail(`no ${name}`);
   }
 
-  /** Fills a network with the weights below a prefix; names and shapes must be the original's. */
-  fill<T extends AnyModule>(network: T, prefix: string): T {
-    const own = [...this.weights].filter(([name]) => name.startsWith(prefix));
+  /** Fills a network with the weights below a prefix, or all but those below another; names and shapes must be the original's. */
+  fill<T extends AnyModule>(network: T, prefix: string, without?: string): T {
+    const own = [...this.weights].filter(([name]) =>
+      name.startsWith(prefix) && (without === undefined || !name.startsWith(without))
+    );
     network.loadStateDict(new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])));
     return network;
+  }
+
+  /** Numbers for the parameters that are to be compared, `in.NAME.alive`, 0 for the others. */
+  alive(name: string, values: readonly number[]): number[] {
+    const alive = this.stored(`in.${name}.alive`).data();
+    return values.map((value, i) => Number(alive[i]) * value);
   }
 
   /** Asserts that a tensor is the output `out.NAME` within the tolerance that the case gives; integers are exact. */
@@ -77,45 +101,34 @@ export class Golden implements Disposable {
   }
 }
 
-/**
- * A test for each of the cases: those that stand here always, the others where their folder is named and the live
- * peers are there to read their checkpoints.
- */
+/** A test for each of the cases: those that stand here always, the others where their folder is named. */
 export function goldenTest(
   claim: string,
   cases: readonly string[],
   body: (golden: Golden) => void | Promise<void>,
 ): void {
   for (const name of cases) {
-    const title = `${name}: ${claim}`;
-    if (existsSync(`${shipped}/${name}`)) {
-      const run = async () => {
-        using golden = new Golden(`${shipped}/${name}`, tensorsOf(`${shipped}/${name}/model.safetensors`));
-        await body(golden);
-      };
-      Deno.test(title, leakFree(run));
-    } else {
-      const folder = `${named}/${name}`;
-      peers?.peerTest(
-        title,
-        leakFree(async (peer) => {
-          const { arrays } = await peer.call("checkpoints.state", { path: `${folder}/model.ckpt` });
-          using golden = new Golden(
-            folder,
-            new Map(Object.entries(arrays).map(([key, value]) => [key, fromPeer(value)])),
-          );
-          await body(golden);
-        }),
-        !existsSync(folder),
-      );
+    const isHere = existsSync(`${shipped}/${name}`);
+    const folder = `${isHere ? shipped : named}/${name}`;
+    const run = async () => {
+      using golden = new Golden(folder, tensorsOf(`${folder}/${isHere ? "model.safetensors" : "model.ckpt"}`));
+      await body(golden);
+    };
+    if (isHere || named !== undefined) {
+      Deno.test({ name: `${name}: ${claim}`, ignore: !existsSync(folder), fn: leakFree(run) });
     }
   }
+}
+
+/** Σ gᵢ·cos(0.7·i + 0.3) over the flattened gradient, in float64: it notices permuted and transposed tensors. */
+export function probe(gradient: Tensor): number {
+  return Array.from(gradient.data(), Number).reduce((sum, g, i) => sum + g * Math.cos(0.7 * i + 0.3), 0);
 }
 
 /** The tables of schedules, plans and learning rates: rows of numbers under each heading. */
 export const tables = JSON.parse(readFileSync(`${shipped}/schedules.json`, "utf8"));
 
 function tensorsOf(path: string): Map<string, Tensor> {
-  using file = SafetensorsFile.open(path);
+  using file = openTensorFile(path);
   return scope(() => loadTensors(file, { device }));
 }

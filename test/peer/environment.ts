@@ -1,7 +1,7 @@
 /** The Python environment of the live peers: PyTorch, diffusers, Pillow, safetensors, nbclient, pinned. @module */
 import { cacheFolder, LatentError, privateFolder, sha256 } from "../../lib/base/mod.ts";
 
-/** A Python that has the packages of `requirements.txt`. */
+/** A Python that has the packages of `requirements.txt` and `requirements-alone.txt`. */
 export interface Peer {
   /** Absolute path of its interpreter. */
   python: string;
@@ -13,6 +13,8 @@ export interface PeerOptions {
   python?: string;
   /** Text of a requirements file. @default {requirements.txt} */
   requirements?: string;
+  /** Text of another, of packages to be installed without what they need. @default {requirements-alone.txt} */
+  alone?: string;
   /** The folder for environments. @default {peers in the cache folder} */
   cache?: string;
   /** A missing peer is an error. @default {LATENT_PEERS=required} */
@@ -39,26 +41,33 @@ export async function peer(options: PeerOptions = {}): Promise<Peer | undefined>
 
 async function environment(options: PeerOptions): Promise<string> {
   const { python = "python3", cache = `${cacheFolder()}/peers` } = options;
-  const list = options.requirements ?? await Deno.readTextFile(new URL("requirements.txt", import.meta.url));
-  const folder = `${privateFolder(cache)}/${sha256(list + await run(python, ["-I", "-c", IDENTITY])).slice(0, 16)}`;
+  const read = (name: string) => Deno.readTextFile(new URL(name, import.meta.url));
+  const lists: [string, string] = [
+    options.requirements ?? await read("requirements.txt"),
+    options.alone ?? await read("requirements-alone.txt"),
+  ];
+  const folder = `${privateFolder(cache)}/${
+    sha256(lists.join("") + await run(python, ["-I", "-c", IDENTITY])).slice(0, 16)
+  }`;
   const interpreter = `${folder}/bin/python`;
   if (await exists(folder)) return interpreter;
   using lock = await Deno.open(`${folder}.lock`, { create: true, write: true });
   await lock.lock(true);
-  if (!(await exists(folder))) await make(python, list, folder);
+  if (!(await exists(folder))) await make(python, lists, folder);
   return interpreter;
 }
 
 /** Makes the environment beside its place and moves it there when it is whole. */
-async function make(python: string, requirements: string, folder: string): Promise<void> {
+async function make(python: string, [requirements, alone]: [string, string], folder: string): Promise<void> {
   const part = `${folder}.part`; // the lock's holder is its only user, so what an interrupted run left can go
   if (await exists(part)) await Deno.remove(part, { recursive: true });
   console.error(`latent: making the Python environment of the live peers in ${folder} (once, about a minute)`);
   await run(python, ["-I", "-m", "venv", "--without-pip", part], "shown");
-  await Deno.writeTextFile(`${part}/requirements.txt`, requirements);
-  const target = ["--python", `${part}/bin/python`];
-  const list = ["--requirement", `${part}/requirements.txt`];
-  await run(python, ["-I", "-m", "pip", ...target, "install", "--no-compile", "--progress-bar=off", ...list], "shown");
+  const pip = ["-I", "-m", "pip", "--python", `${part}/bin/python`, "install", "--no-compile", "--progress-bar=off"];
+  for (const [name, text, ...options] of [["requirements", requirements], ["alone", alone, "--no-deps"]] as const) {
+    await Deno.writeTextFile(`${part}/${name}.txt`, text);
+    await run(python, [...pip, ...options, "--requirement", `${part}/${name}.txt`], "shown");
+  }
   await Deno.rename(part, folder);
   console.error("latent: the live peers are there");
 }
@@ -81,7 +90,7 @@ async function run(program: string, args: string[], output: "returned" | "shown"
 }
 
 const MEND = "The live peers need python3 (3.11 or later) with venv and pip, and the packages of " +
-  "test/peer/requirements.txt from pip's index or local folders.";
+  "test/peer/requirements*.txt from pip's index or local folders.";
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, (error) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { peer } from "./environment.ts";
 
-const TINY = { requirements: "# nothing\n" };
+const TINY = { requirements: "# nothing\n", alone: "# nothing\n" };
 
 Deno.test("two makers at once make one environment; a later one finds it, and mends what an interrupted one left", async () => {
   const cache = await Deno.makeTempDir();

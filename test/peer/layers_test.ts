@@ -34,6 +34,13 @@ const rows: Row[] = [
     layer: () => new Conv2d(4, 6, 3, { stride: 2, padding: 1 }),
     shape: [2, 4, 8, 6],
   },
+  {
+    name: "Conv2d 1×7 in groups",
+    function: "conv2d",
+    options: { padding: [0, 3], groups: 2 },
+    layer: () => new Conv2d(4, 6, [1, 7], { padding: [0, 3], groups: 2 }),
+    shape: [2, 4, 8, 6],
+  },
   { name: "Conv2d 1×1", function: "conv2d", layer: () => new Conv2d(4, 6, 1), shape: [1, 4, 5, 5] },
   {
     name: "GroupNorm",
