@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   model: ["nn"],
   metric: ["model", "image"],
   released: ["model", "diffusion", "file"],
-  task: ["released", "data"],
+  task: ["released", "data", "metric"],
   train: ["task", "optim", "metric"],
   setup: ["ffi"],
 };

@@ -10,7 +10,9 @@ function testsBelow(folder: URL): URL[] {
 
 Deno.test("the task test:cuda runs the tests that honour LATENT_TEST_DEVICE, and no others", () => {
   const here = new URL(".", import.meta.url);
-  const honouring = testsBelow(here).filter((file) => /from "[./]+\/device\.ts"/.test(Deno.readTextFileSync(file)));
+  const honouring = testsBelow(here).filter((file) =>
+    /from "[./]+\/(device|golden)\.ts"/.test(Deno.readTextFileSync(file))
+  );
   const named = manifest.tasks["test:cuda"].match(/test\/\S+_test\.ts/g)!;
   assert.deepEqual(
     named.sort(),

@@ -100,7 +100,7 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList()
         channels = ch
         for i, mult in enumerate(ch_mult):
-            out = ch * mult
+            out = ch * mult if num_res_blocks else ch  # blocks are what widens
             resample = {} if i == len(ch_mult) - 1 else {"downsample": PaddedDownsample(out)}
             self.down.append(Level(channels, out, num_res_blocks, resolution // 2**i in attn_resolutions, **resample))
             channels = out

@@ -25,8 +25,8 @@ export type WorkWarning = { type: "warning"; text: string };
 /** A file or folder that the work has written whole: its absolute path, and what it is ("image", "grid", "checkpoint"). */
 export type WorkFile = { type: "file"; path: string; kind: string };
 
-/** The end of work that succeeded, the last event: one sentence, and the same for programs. */
-export type WorkDone = { type: "done"; text: string; result?: Record<string, unknown> };
+/** The end of work that succeeded, the last event: one sentence, what was asked for as text, and the same for programs. */
+export type WorkDone = { type: "done"; text: string; output?: string; result?: Record<string, unknown> };
 
 /**
  * What long work tells while it goes on. Everything long is an async iterator of these plain objects: a script reads

@@ -7,3 +7,4 @@ export * from "./config.ts";
 export * from "./cache.ts";
 export * from "./unzip.ts";
 export * from "./zip.ts";
+export * from "./weights.ts";

@@ -38,6 +38,8 @@ export interface Command<Options = Record<string, unknown>> {
   configurable?: true;
   /** A config file that the typed values imply, where none was named. */
   configOf?(typed: Record<string, unknown>): string | undefined;
+  /** Values that the typed ones imply; everything else goes over them. */
+  presetOf?(typed: Record<string, unknown>): Record<string, unknown> | undefined;
   /** Whether it computes: from a clone, set-up then runs first where it must. */
   computes?: true;
   /** What Deno must grant it; all else is given up before it starts. */

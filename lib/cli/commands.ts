@@ -1,8 +1,13 @@
 import type { Command } from "./command.ts";
 import { completion } from "./commands/completion.ts";
+import { decode } from "./commands/decode.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
+import { evaluate } from "./commands/evaluate.ts";
+import { encode } from "./commands/encode.ts";
+import { exported } from "./commands/export.ts";
 import { pull } from "./commands/pull.ts";
+import { reconstruct } from "./commands/reconstruct.ts";
 import { sample } from "./commands/sample.ts";
 import { setup } from "./commands/setup.ts";
 import { trainDenoiser, trainFirstStage } from "./commands/train.ts";
@@ -14,6 +19,11 @@ export const commands: readonly Command[] = [
   trainFirstStage,
   trainDenoiser,
   sample,
+  reconstruct,
+  encode,
+  decode,
+  evaluate,
+  exported,
   pull,
   setup,
   doctor,

@@ -5,8 +5,8 @@ import { userPath } from "./paths.ts";
 import type { Typed } from "./typed.ts";
 
 /**
- * The second level: what it means. The config file, over it the flags, over them the assignments, then the schema's
- * checks and defaults.
+ * The second level: what it means. A preset, over it the config file, over that the flags, over them the assignments,
+ * then the schema's checks and defaults.
  *
  * @throws {LatentError} `usage.options` (or `config.options` where a file or assignments took part) with all problems
  */
@@ -18,7 +18,7 @@ export async function meant(command: Command, { values, assignments }: Typed): P
   const typedValues = Object.entries(command.configurable ? rest : values).map(([key, value]) => {
     return [key, valueOf(flags.find((flag) => flag.key === key)!, value)];
   });
-  const base = file === undefined ? {} : await readConfig(file);
+  const base = { ...command.presetOf?.(values), ...file === undefined ? {} : await readConfig(file) };
   const options = override({ ...base, ...Object.fromEntries(typedValues) }, assignments);
   return check(command.options, options, {
     code: file === undefined && assignments.length === 0 ? "usage.options" : "config.options",

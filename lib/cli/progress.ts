@@ -8,7 +8,7 @@ const printEveryMs = 5000;
 /**
  * Shows the events of long work as they come. On a terminal progress is one line like tqdm's that is drawn anew, in a
  * pipe a plain line every five seconds; with `json` every event is a line of JSON on stdout. Files that were written
- * are named on stdout, all else goes to stderr.
+ * are named on stdout, and what was asked for is printed there; all else goes to stderr.
  */
 export async function show(
   events: AsyncIterable<WorkEvent>,
@@ -33,6 +33,7 @@ export async function show(
 
 function tell(event: Exclude<WorkEvent, WorkProgress>, output: Output): void {
   if (event.type === "file") output.out(event.path + "\n");
+  else if (event.type === "done" && event.output !== undefined) output.out(event.output + "\n");
   else output.err(event.type === "warning" ? `latent: warning: ${event.text}\n` : `${event.text}\n`);
 }
 

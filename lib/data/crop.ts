@@ -16,6 +16,8 @@ export interface Cut {
   left: number;
   top: number;
   flip: boolean;
+  /** Behind what is transparent: r, g, b of 0 … 255. */
+  background: readonly [number, number, number];
 }
 
 /**
@@ -32,10 +34,12 @@ export function chooseCut(
   const key = epochKey(seed, epoch, 1);
   const along = (room: number, draw: number) =>
     Math.floor(crop === "center" ? room / 2 : uniform(key, index, draw) * (room + 1));
+  const colour = (draw: number) => Math.floor(256 * uniform(key, index, draw));
   return {
     left: along(width - size, 0),
     top: along(height - size, 1),
     flip: flip && uniform(key, index, 2) < 0.5,
+    background: [colour(3), colour(4), colour(5)],
   };
 }
 
@@ -44,15 +48,22 @@ export function writeCut(
   target: Uint8Array,
   offset: number,
   picture: Rgb,
-  { left, top, flip }: Cut,
+  { left, top, flip, background }: Cut,
   size: number,
 ): void {
   for (let y = 0; y < size; y++) {
-    const start = ((top + y) * picture.width + left) * 3;
-    const row = picture.data.subarray(start, start + size * 3);
+    const start = (top + y) * picture.width + left;
+    const row = rowOf(picture, start, size, background);
     if (flip) writeMirrored(target, offset + y * size * 3, row);
     else target.set(row, offset + y * size * 3);
   }
+}
+
+/** A row of pixels from the place `start` on, with the background in place of the white that shines through. */
+function rowOf({ data, clear }: Rgb, start: number, size: number, background: Cut["background"]): Uint8ClampedArray {
+  const row = data.subarray(3 * start, 3 * (start + size));
+  if (clear === undefined) return row;
+  return row.map((value, i) => value - (255 - background[i % 3]!) * clear[start + Math.floor(i / 3)]! / 255);
 }
 
 function writeMirrored(target: Uint8Array, offset: number, row: Uint8ClampedArray): void {

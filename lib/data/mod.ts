@@ -1,7 +1,18 @@
 /** Data: folders of images, the emoji set, the order of samples, and the loader that decodes ahead. @module */
-export { type CropOptions } from "./crop.ts";
+export { chooseCut, type CropOptions, type Cut } from "./crop.ts";
 export { type Dataset, type Item, splitByHash } from "./dataset.ts";
 export { imageFolder, type ImageFolderOptions } from "./folder.ts";
+export { areLatents, type LatentItem, LatentRows, openLatents } from "./latent_rows.ts";
+export {
+  type DataSplit,
+  type LatentsHeader,
+  latentsPath,
+  listShards,
+  readLatentsHeader,
+  type Shard,
+  shardMetadata,
+  shardPath,
+} from "./latents.ts";
 export { type Batch, loader, type LoaderOptions, type Skipped } from "./loader.ts";
 export { filePlace, permute, type Place, shuffledPlace } from "./order.ts";
 export { type ReadOptions } from "./read.ts";

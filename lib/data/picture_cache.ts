@@ -27,7 +27,7 @@ export function pictureCache(
 
   async function decode(index: number): Promise<Rgb | Unreadable> {
     const result = await decoder.decode(items[index]!.path);
-    const size = "data" in result ? result.data.length : 0;
+    const size = "data" in result ? result.data.length + (result.clear?.length ?? 0) : 0;
     if (bytes + size > options.cacheBytes) pictures.delete(index);
     else {
       bytes += size;

@@ -1,5 +1,5 @@
 import { LatentError } from "../base/mod.ts";
-import { composite, decodeImage } from "../image/mod.ts";
+import { composite, decodeImage, type Picture } from "../image/mod.ts";
 import { type Filter, resample, type Rgb } from "./resample.ts";
 
 /** How a picture's file becomes pixels for training, before the crop. */
@@ -8,8 +8,8 @@ export interface ReadOptions {
   resize: number;
   /** How it is resized. */
   filter: Filter;
-  /** The colour (r, g, b of 0 … 255) behind transparent pictures. */
-  background: readonly [number, number, number];
+  /** The colour (r, g, b of 0 … 255) behind transparent pictures; `random` is another one each epoch. */
+  background: readonly [number, number, number] | "random";
   /** Larger files are not read. */
   maxFileBytes: number;
 }
@@ -24,9 +24,28 @@ export async function readPicture(path: string, options: ReadOptions): Promise<R
       wanted: `at most ${options.maxFileBytes} bytes`,
     });
   }
-  const picture = composite(await decodeImage(await Deno.readFile(path), { name: path }), options.background);
-  const scale = options.resize / Math.min(picture.width, picture.height);
+  const { background, filter, resize } = options;
+  const picture = await decodeImage(await Deno.readFile(path), { name: path });
+  const scale = resize / Math.min(picture.width, picture.height);
   const width = Math.round(picture.width * scale);
   const height = Math.round(picture.height * scale);
-  return resample(picture, width, height, options.filter);
+  const white = [255, 255, 255] as const;
+  const resized = resample(composite(picture, background === "random" ? white : background), width, height, filter);
+  if (background !== "random" || !isClear(picture)) return resized;
+  return { ...resized, clear: clearness(resample(transparency(picture), width, height, filter)) };
+}
+
+function isClear({ data }: Picture): boolean {
+  return data.some((value, i) => i % 4 === 3 && value < 255);
+}
+
+/** A picture whose red is how transparent another is. */
+function transparency({ width, height, data }: Picture): Picture {
+  const out = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i += 4) out[i] = 255 - data[i + 3]!;
+  return { width, height, data: out };
+}
+
+function clearness({ data }: Rgb): Uint8ClampedArray<ArrayBuffer> {
+  return data.filter((_, i) => i % 3 === 0);
 }

@@ -8,6 +8,8 @@ export interface Rgb {
   height: number;
   /** width × height × 3 bytes. */
   data: Uint8ClampedArray<ArrayBuffer>;
+  /** How transparent each pixel is, where another background than the white of `data` may be put: width × height bytes. */
+  clear?: Uint8ClampedArray<ArrayBuffer>;
 }
 
 /** The filters: Pillow's BOX (area), BILINEAR and BICUBIC (a = −0.5). */

@@ -46,7 +46,8 @@ function serve(): void {
     const { id, path, options } = (event as MessageEvent<Job>).data;
     last = last.then(async () => {
       const result = await readPicture(path, options).catch((error): Unreadable => ({ reason: reasonOf(error) }));
-      postMessage({ id, result } satisfies Answer, "data" in result ? [result.data.buffer] : []);
+      const pixels = "data" in result ? [result.data, ...result.clear ? [result.clear] : []] : [];
+      postMessage({ id, result } satisfies Answer, pixels.map(({ buffer }) => buffer));
     });
   });
 }

@@ -29,8 +29,12 @@ export class ResnetBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const h = this.conv1.call(activated(this.norm1, x));
-    const dropped = this.dropout.call(activated(this.norm2, h));
+    using first = activated(this.norm1, x);
+    using h = this.conv1.call(first);
+    first.dispose();
+    using second = activated(this.norm2, h);
+    h.dispose();
+    using dropped = this.dropout.call(second);
     return this.conv2.call(dropped).add_(this.nin_shortcut?.call(x) ?? x);
   }
 }
@@ -96,7 +100,7 @@ export function doubled(x: Tensor): Tensor {
 /** Norm, then x·sigmoid(x); the norm's output is freed. */
 export function activated(norm: GroupNorm, x: Tensor): Tensor {
   using h = norm.call(x);
-  return h.silu();
+  return h.requiresGrad ? h.silu() : h.silu_().share();
 }
 
 /** The middle of encoder and decoder: residual, attention unless there is none, residual. */

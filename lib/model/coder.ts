@@ -61,9 +61,9 @@ class UpLevel extends Module {
     this.upsample = last ? undefined : new Upsample(outChannels);
   }
 
+  /** Without the upsampling, which the decoder does when the level's input is gone. */
   override forward(x: Tensor): Tensor {
-    const h = blocks(x, this.block, this.attn);
-    return this.upsample === undefined ? h : replaced(h, x, this.upsample.call(h));
+    return blocks(x, this.block, this.attn);
   }
 }
 
@@ -116,7 +116,10 @@ export class Decoder extends Module {
   override forward(z: Tensor): Tensor {
     let h = this.conv_in.call(z);
     h = replaced(h, z, this.mid.call(h));
-    for (const level of this.up.toReversed()) h = replaced(h, z, level.call(h)); // numbered by resolution, run from the smallest
+    for (const level of this.up.toReversed()) { // numbered by resolution, run from the smallest
+      h = replaced(h, z, level.call(h));
+      if (level.upsample !== undefined) h = replaced(h, z, level.upsample.call(h));
+    }
     return this.conv_out.call(activated(this.norm_out, h));
   }
 }

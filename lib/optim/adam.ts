@@ -16,7 +16,8 @@ export interface AdamOptions {
 export class Adam implements Disposable {
   /** libtorch's operator that does the step. */
   protected readonly fused: typeof fusedAdam_ = fusedAdam_;
-  readonly #parameters: readonly Tensor[];
+  /** What it optimises. */
+  readonly parameters: readonly Tensor[];
   readonly #expAvg: readonly Tensor[];
   readonly #expAvgSq: readonly Tensor[];
   readonly #steps: readonly Tensor[];
@@ -25,10 +26,10 @@ export class Adam implements Disposable {
   /** For parameters by name, which stay the caller's; the optimiser owns the averages that it keeps of each. */
   constructor(readonly named: ReadonlyMap<string, Tensor>, options: AdamOptions = {}) {
     this.#options = { learningRate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options };
-    this.#parameters = [...named.values()];
-    this.#expAvg = this.#parameters.map((p) => keep(p.zerosLike()));
-    this.#expAvgSq = this.#parameters.map((p) => keep(p.zerosLike()));
-    this.#steps = this.#parameters.map((p) => keep(zeros([], { device: p.device })));
+    this.parameters = [...named.values()];
+    this.#expAvg = this.parameters.map((p) => keep(p.zerosLike()));
+    this.#expAvgSq = this.parameters.map((p) => keep(p.zerosLike()));
+    this.#steps = this.parameters.map((p) => keep(zeros([], { device: p.device })));
   }
 
   /** One step with the accumulated gradients; parameters without one stay. @param learningRate of this step */
@@ -36,14 +37,14 @@ export class Adam implements Disposable {
     const { betas, eps, weightDecay } = this.#options;
     scope(() =>
       noGrad(() => {
-        const all = grads(this.#parameters);
+        const all = grads(this.parameters);
         const used = all.flatMap((g, i) => g === null ? [] : [i]);
         if (used.length === 0) return;
         const pick = (list: readonly Tensor[]) => used.map((i) => list[i]!);
         const steps = pick(this.#steps);
         foreachAdd_(steps, 1);
         this.fused(
-          pick(this.#parameters),
+          pick(this.parameters),
           used.map((i) => all[i]!),
           pick(this.#expAvg),
           pick(this.#expAvgSq),

@@ -106,7 +106,7 @@ const vq = named(
     ...autoencoder,
     n_embed: z.int().min(1).max(1 << 24),
     lossconfig: z.discriminatedUnion("target", [vqLoss, noLoss]),
-    remap: none,
+    remap: z.string().nullable().default(null), // a path; the list is in the checkpoint, too
     use_ema: z.boolean().default(false),
   }),
 );

@@ -6,3 +6,4 @@ export type { LibtorchOptions } from "./libtorch.ts";
 export * from "./setup.ts";
 export { hashSources, type NativeSources } from "./shim.ts";
 export { nativeSources } from "./sources.ts";
+export { fetchWeights, type FetchWeightsOptions } from "./weights.ts";

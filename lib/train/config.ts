@@ -1,9 +1,9 @@
 import * as z from "zod";
-import type { AutoencoderOptions, UnetOptions } from "../model/mod.ts";
+import { perceptualNames } from "../task/mod.ts";
+import type { AutoencoderOptions, AutoencoderVQOptions, UnetOptions } from "../model/mod.ts";
 
 /** Factor → multipliers of the published first stages (table 8 of the paper; f = 2 after its pattern). */
 const multipliersOf: Record<number, number[]> = {
-  1: [1],
   2: [1, 2],
   4: [1, 2, 4],
   8: [1, 2, 4, 4],
@@ -23,6 +23,9 @@ const pictures = {
   images: z.strictObject({
     crop: z.enum(["center", "random"]).default("center").describe("Which part of a picture that is not square."),
     flip: z.boolean().default(false).describe("Mirror half of the images."),
+    background: z.enum(["white", "random"]).default("white").describe(
+      "Behind transparent pictures; at random each time another colour.",
+    ),
     classes: z.array(z.string()).min(1).optional().describe("Only these: subfolders of a folder, groups of the emoji."),
     validation: z.number().min(0).max(0.9).default(0.05).describe(
       "Share of a folder kept out of training (emoji: a fixed tenth).",
@@ -45,6 +48,9 @@ const optimisation = {
     accumulate: positive.default(1).describe("Batches of one optimiser step."),
     warmup: z.int().min(0).default(0).describe("Steps over which the learning rate rises from 0."),
     clip: z.number().positive().default(1).describe("Largest norm of all gradients together."),
+    betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe(
+      "How much of the old the averages of gradients and of their squares keep.",
+    ),
     weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled weight decay."),
     emaDecay: z.number().min(0).max(1).default(0.9999).describe("Of the averaged weights, which are the ones used."),
   }).prefault({}),
@@ -58,7 +64,7 @@ const optimisation = {
 
 /** The architecture of a first stage, as it is written in a config. */
 export const autoencoderSchema = z.strictObject({
-  f: z.literal([1, 2, 4, 8, 16, 32]).default(4).describe("Downsampling factor."),
+  f: z.literal([2, 4, 8, 16, 32]).default(4).describe("Downsampling factor."),
   channels: z.int().min(32).multipleOf(32).default(128).describe("Channels at full resolution."),
   multipliers: z.array(positive).min(1).optional().describe(
     "Factor of the channels at each resolution; the paper's for f unless given.",
@@ -67,18 +73,25 @@ export const autoencoderSchema = z.strictObject({
   attentionResolutions: z.array(positive).default([]).describe(
     "Feature-map sizes with attention, at size `resolution`.",
   ),
+  attention: z.boolean().default(true).describe("Whether the middle has attention."),
   resolution: positive.default(256).describe("Nominal image size that attentionResolutions refer to."),
   latentChannels: positive.default(4).describe("Channels of the latent."),
+  codes: positive.max(2 ** 24).optional().describe("Size of the codebook; without one the latent is a Gaussian's."),
   dropout: z.number().min(0).max(0.9).default(0).describe("Share of activations set to 0 in training."),
 }).superRefine(({ f, multipliers }, context) => {
   if (multipliers === undefined || 2 ** (multipliers.length - 1) === f) return;
   context.addIssue({ code: "custom", path: ["multipliers"], message: `${Math.log2(f) + 1} numbers, for f = ${f}` });
 });
 
-/** The networks that a config's `model` describes. */
-export function autoencoderOptions(model: z.output<typeof autoencoderSchema>): AutoencoderOptions {
-  const { f, multipliers = multipliersOf[f]!, latentChannels, ...rest } = model;
-  return { ...rest, multipliers, latentChannels, embedChannels: latentChannels, imageChannels: 3, doubleLatent: true };
+/** The networks that a config's `model` describes. @param codebook what the codebook's loss is made with */
+export function autoencoderOptions(
+  model: z.output<typeof autoencoderSchema>,
+  codebook: { beta?: number } = {},
+): AutoencoderOptions | AutoencoderVQOptions {
+  const { f, multipliers = multipliersOf[f]!, latentChannels, codes, ...rest } = model;
+  const options = { ...rest, multipliers, latentChannels, embedChannels: latentChannels, imageChannels: 3 };
+  if (codes === undefined) return { ...options, doubleLatent: true };
+  return { ...options, doubleLatent: false, codebook: { codes, ...codebook } };
 }
 
 /** The architecture of a denoiser, as it is written in a config. */
@@ -113,15 +126,46 @@ export const firstStageSchema = z.strictObject({
   ...pictures,
   model: autoencoderSchema.prefault({}),
   klWeight: z.number().min(0).default(1e-6).describe("Weight of the KL divergence."),
+  logvar: z.strictObject({
+    start: z.number().default(0).describe("Log-variance of what is observed, at the start."),
+    learn: z.boolean().default(false).describe("Learn it; the original leaves it where it starts."),
+  }).prefault({}),
+  codebook: z.strictObject({
+    weight: z.number().min(0).default(1).describe("Weight of the codebook's loss."),
+    beta: z.number().min(0).default(0.25).describe("Weight of the codes' part in it."),
+    reviveAfter: positive.optional().describe("Steps without use after which a code is drawn anew; else never."),
+  }).prefault({}),
+  perceptual: z.strictObject({
+    network: z.enum(perceptualNames).default("lpips-vgg").describe(
+      "Whose features are compared.",
+    ),
+    weight: z.number().positive().default(1).describe("Weight of the perceptual distance."),
+    weights: z.string().min(1).optional().describe(
+      "Folder of the network's weights; else where `latent pull` puts them.",
+    )
+      .meta({ placeholder: "FOLDER", complete: "folder" }),
+  }).optional().describe("A perceptual distance is added to that of the pixels."),
+  adversary: z.strictObject({
+    start: z.int().min(0).default(0).describe("Steps without it."),
+    weight: z.number().positive().default(0.5).describe("Weight of its loss, on top of the adaptive one."),
+    learningRate: z.number().positive().optional().describe("Of its optimiser; the first stage's unless given."),
+    loss: z.enum(["hinge", "vanilla"]).default("hinge").describe("How it tells images from reconstructions."),
+    channels: positive.default(64).describe("Channels after its first convolution."),
+    layers: positive.max(8).default(3).describe("Convolutions before its last two."),
+    actNorm: z.boolean().default(false).describe("Norms that are fitted to the first batch, not to every batch."),
+  }).optional().describe("A patch discriminator is trained against the first stage."),
   ...optimisation,
 });
 
 /** Settings of `latent train diffusion`. */
 export const denoiseSchema = z.strictObject({
-  firstStage: z.string().min(1).describe("Run folder or model file of the autoencoder.").meta({
+  firstStage: z.string().min(1).describe("Run folder or model file of the autoencoder; `pixels` for none.").meta({
     placeholder: "PATH",
     complete: "file",
   }),
+  latents: z.string().min(1).optional().describe(
+    "Folder of `latent encode` to learn from, in place of data, size and images.",
+  ).meta({ placeholder: "FOLDER", complete: "folder" }),
   ...pictures,
   model: unetSchema.prefault({}),
   schedule: z.strictObject({
@@ -145,8 +189,10 @@ export type FirstStageConfig = z.output<typeof firstStageSchema>;
 /** A checked config of a denoiser's training. */
 export type DenoiseConfig = z.output<typeof denoiseSchema>;
 
+const _common = z.strictObject({ ...pictures, ...optimisation });
+
 /** What all trainings share. */
-export type TrainConfig = Omit<FirstStageConfig, "model" | "klWeight">;
+export type TrainConfig = z.output<typeof _common>;
 
 /** Settings that a resumed run may change: they do not alter what is learned. */
 export const changeable: readonly string[] = [
@@ -156,7 +202,9 @@ export const changeable: readonly string[] = [
   "threads",
   "data",
   "firstStage",
+  "latents",
   "images.workers",
+  "perceptual.weights",
   "every.validate",
   "every.sample",
   "every.checkpoint",

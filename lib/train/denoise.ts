@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import { addNoise, linearSqrt, sampleLoss, type Schedule } from "../diffusion/mod.ts";
-import type { FirstStageNetwork, Unet } from "../model/mod.ts";
+import { AutoencoderKL, type FirstStage, type FirstStageNetwork, type Unet } from "../model/mod.ts";
 import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
 import { disk } from "../file/mod.ts";
 import { grid } from "../image/mod.ts";
@@ -22,7 +22,16 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
   /** Encodings → latents, drawn from them where they are distributions, scaled. */
   const draw = (features: Tensor, generator: Generator, scale: number) => {
     const normal = (shape: readonly number[]) => randn(shape, { generator, device: features.device });
-    return noGrad(() => scope(() => firstStage.latent(features, normal).mul(scale)));
+    return noGrad(() => scope(() => latentOf(features, normal).mul(scale)));
+  };
+
+  /** Features that were read have the standard deviation where encodings have the log-variance. */
+  const latentOf: FirstStage["latent"] = (features, normal) => {
+    if (config.latents === undefined || !(firstStage instanceof AutoencoderKL)) {
+      return firstStage.latent(features, normal);
+    }
+    const [mean, std] = features.chunk(2, 1) as [Tensor, Tensor];
+    return mean.addcmul(std, normal!(mean.shape));
   };
 
   const trainee: Trainee = {
@@ -43,7 +52,7 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
       const steps = randint(0, schedule.steps, [z.shape[0]!], { generator, device: z.device });
       const t = Array.from(steps.data() as BigInt64Array, Number);
       const x = addNoise(noiseSchedule, z, noise, t);
-      return sampleLoss(loss, unet.call(x, steps), target(config, noiseSchedule, z, noise, t)).mean(null);
+      return { loss: sampleLoss(loss, unet.call(x, steps), target(config, noiseSchedule, z, noise, t)).mean(null) };
     },
     async show(_, signal) {
       const options = { seed: 0, count: 16, steps: sampleSteps, device: deviceOf(unet), ...signal && { signal } };

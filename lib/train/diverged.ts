@@ -1,6 +1,7 @@
 import { LatentError } from "../base/mod.ts";
 import { type AnyModule, observeCalls } from "../nn/mod.ts";
 import { scope, Tensor } from "../tensor/mod.ts";
+import type { Trainee } from "./trainee.ts";
 
 /** The step that gave NaN. */
 export interface BadStep {
@@ -18,11 +19,14 @@ export interface BadStep {
  * @param replay the step, with the same random numbers
  */
 export function diverged(
-  network: AnyModule,
+  { network, judges = new Map() }: Pick<Trainee, "network" | "judges">,
   { step, loss, norm, folder }: BadStep,
   replay: () => void,
 ): LatentError {
   const names = new Map<AnyModule, string>();
+  for (const [root, judge] of judges) {
+    for (const [path, module] of judge.modules(root)) names.set(module, path);
+  }
   for (const [path, module] of network.modules()) names.set(module, path === "" ? "the network" : path);
   let first: string | undefined;
   observeCalls((module, output) => {
@@ -36,7 +40,7 @@ export function diverged(
         ? "every module's output is finite: it arose in the loss or the backward pass"
         : `first in ${first}`
     }`,
-    wanted: "finite numbers; the weights were not changed by this step",
+    wanted: "finite numbers; nothing of this step was written",
     mend:
       `Start a new run from the last good weights (--init ${folder}/model.safetensors) with a lower learningRate or ` +
       "optimizer.clip, or in precision float32.",

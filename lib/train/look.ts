@@ -4,7 +4,7 @@ import { writeAtomic } from "../file/mod.ts";
 import { encodePng } from "../image/mod.ts";
 import { Generator, noGrad, scope } from "../tensor/mod.ts";
 import { aborted, finished, type Run } from "./run.ts";
-import { firstImages, fromImages } from "./source.ts";
+import { firstImages, inputsOf } from "./source.ts";
 import { withAverages } from "./state.ts";
 
 /** Looks at what was learned where it is time to: validation loss and sample grid, with the averaged weights. */
@@ -38,11 +38,11 @@ async function validationLoss(run: Run): Promise<number> {
   using generator = Generator.seeded(config.seed, device); // the same noise each time
   let sum = 0;
   let count = 0;
-  for await (const { input } of fromImages(dataset.validation, run, "file")) {
+  for await (const { input } of inputsOf(dataset.validation, run, "file")) {
     using owned = input;
     if (aborted(run)) break;
     count += owned.shape[0]!;
-    sum += owned.shape[0]! * scope(() => noGrad(() => trainee.loss(owned, generator).item()));
+    sum += owned.shape[0]! * scope(() => noGrad(() => trainee.loss(owned, generator, run.progress.step).loss.item()));
     await setImmediate();
   }
   return sum / count;

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/mod.ts";
 import { restore, save } from "./checkpoint.ts";
 import { look } from "./look.ts";
 import { aborted, finished, newRun, type Run, type Training } from "./run.ts";
-import { fromFeatures, fromImages, type Input, keepFeatures } from "./source.ts";
+import { fromFeatures, type Input, inputsOf, keepFeatures } from "./source.ts";
 import { optimise } from "./step.ts";
 
 /** Trains until the steps or minutes are used up or the signal aborts; every step is followed by a turn of the event loop. */
@@ -17,7 +17,7 @@ export async function* runTraining(training: Training): AsyncGenerator<WorkEvent
   }
   using features = yield* keepFeatures(run);
   const inputs = features === undefined
-    ? fromImages(run.dataset.train, run, { position: run.progress.position })
+    ? inputsOf(run.dataset.train, run, { position: run.progress.position })
     : fromFeatures(features, run.config, run.progress.position);
   try {
     yield report(run);

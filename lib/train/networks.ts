@@ -1,8 +1,18 @@
 import { LatentError } from "../base/mod.ts";
 import { disk } from "../file/mod.ts";
-import { AutoencoderKL, type FirstStage, Unet } from "../model/mod.ts";
+import {
+  AutoencoderKL,
+  type AutoencoderOptions,
+  AutoencoderVQ,
+  type AutoencoderVQOptions,
+  type FirstStage,
+  type FirstStageNetwork,
+  IdentityFirstStage,
+  PatchDiscriminator,
+  Unet,
+} from "../model/mod.ts";
 import { onDevice } from "../nn/mod.ts";
-import { loadFirstStage } from "../task/mod.ts";
+import { loadFirstStage, loadPerceptual } from "../task/mod.ts";
 import type { Device } from "../tensor/mod.ts";
 import { autoencoderOptions, type DenoiseConfig, type FirstStageConfig, unetOptions } from "./config.ts";
 import { denoiseTrainee, firstStagePath } from "./denoise.ts";
@@ -16,15 +26,27 @@ export interface Networks extends Disposable {
   latent: readonly [number, number, number];
 }
 
-/** The networks of a first stage's training. @throws LatentError `config.size` */
+/** The networks of a first stage's training. @throws LatentError `config.size`, `usage.weights` */
 export function autoencoderNetworks(config: FirstStageConfig, device: Device): Networks {
-  wantDivisible(config.size, config.model.f, "the first stage's factor");
-  const model = onDevice(device, () => new AutoencoderKL(autoencoderOptions(config.model)));
-  return {
-    trainee: firstStageTrainee(model, config),
-    latent: latentOf(model, config.size),
-    [Symbol.dispose]: () => model.dispose(),
+  const { model: { f }, codebook: { beta }, perceptual, adversary } = config;
+  wantDivisible(config.size, f, "the first stage's factor");
+  using made = new DisposableStack();
+  const judges = {
+    perceptual: perceptual && made.use(loadPerceptual(perceptual.network, { device, ...given(perceptual.weights) })),
+    discriminator: adversary && made.use(onDevice(device, () => new PatchDiscriminator(adversary))),
   };
+  const model = made.use(onDevice(device, () => autoencoderOf(autoencoderOptions(config.model, { beta }))));
+  const trainee = made.use(firstStageTrainee(model, config, judges));
+  const owned = made.move();
+  return { trainee, latent: latentOf(model, config.size), [Symbol.dispose]: () => owned.dispose() };
+}
+
+function given(weights?: string): { weights?: string } {
+  return weights === undefined ? {} : { weights };
+}
+
+function autoencoderOf(options: AutoencoderOptions | AutoencoderVQOptions): AutoencoderKL | AutoencoderVQ {
+  return "codebook" in options ? new AutoencoderVQ(options) : new AutoencoderKL(options);
 }
 
 /**
@@ -37,7 +59,9 @@ export function diffusionNetworks(config: DenoiseConfig, device: Device, folder?
   const kept = folder === undefined ? undefined : firstStagePath(folder);
   // a run that was killed at its very start has none yet
   const path = kept !== undefined && disk.exists(kept) ? kept : config.firstStage;
-  const firstStage = loadFirstStage(path, device).requiresGrad_(false);
+  const firstStage: FirstStageNetwork = path === "pixels"
+    ? new IdentityFirstStage({ imageChannels: 3 })
+    : loadFirstStage(path, device).requiresGrad_(false);
   try {
     const factor = firstStage.factor * 2 ** (config.model.multipliers.length - 1);
     wantDivisible(config.size, factor, "first stage and U-Net together");

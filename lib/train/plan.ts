@@ -1,14 +1,5 @@
 import type { Dataset } from "../data/mod.ts";
-import {
-  autocast,
-  cpuMemory,
-  device as deviceNamed,
-  Generator,
-  noGrad,
-  scope,
-  type Tensor,
-  zeros,
-} from "../tensor/mod.ts";
+import { autocast, cpuMemory, device as deviceNamed, Generator, noGrad, scope, zeros } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
 import type { Networks } from "./networks.ts";
 import { withDropout } from "./state.ts";
@@ -48,6 +39,7 @@ export function planOf(
 ): TrainingPlan {
   const { batchSize, size, steps, seed, precision, minutes, optimizer: { accumulate } } = config;
   const parameters = trainee.network.parameterCount;
+  const adversary = trainee.adversary?.network.parameterCount ?? 0;
   const names = ["config.yaml", "log.jsonl", "loss.png", "model.safetensors", "checkpoints/", "samples/"];
   return {
     kind,
@@ -56,9 +48,9 @@ export function planOf(
     data: { train: train.length, validation: validation.length, epochs: steps * batchSize * accumulate / train.length },
     steps: { batches: accumulate, images: batchSize * accumulate, count: steps, ...minutes && { minutes } },
     bytes: {
-      state: 20 * parameters,
+      state: 20 * parameters + 16 * adversary,
       activations: batchSize * activationBytes(trainee, size, precision),
-      checkpoint: 16 * parameters,
+      checkpoint: 16 * parameters + 12 * adversary,
     },
     seeds: { weights: seed, order: seed, noise: seed + 1, dropout: seed + 2 },
     device: deviceNamed(config.device),
@@ -70,16 +62,18 @@ export function planOf(
 /** What autograd keeps of one image on the CPU, in bytes. */
 function activationBytes(trainee: Trainee, size: number, precision: TrainConfig["precision"]): number {
   trainee.network.train();
+  trainee.adversary?.network.train();
   using generator = Generator.seeded(0);
   trainee.network.initialise(generator);
   return scope(() => {
     const image = zeros([1, 3, size, size]);
     const input = trainee.features === undefined ? image : noGrad(() => trainee.features!(image));
     const before = cpuMemory().live;
-    const loss: Tensor = withDropout(
+    const step = trainee.adversary?.start ?? 0;
+    const { loss } = withDropout(
       generator,
       "cpu",
-      () => autocast("cpu", precision, () => trainee.loss(input, generator)),
+      () => autocast("cpu", precision, () => trainee.loss(input, generator, step)),
     );
     return loss.alive ? cpuMemory().live - before : 0;
   });

@@ -1,6 +1,6 @@
 import { sha256 } from "../base/mod.ts";
 import type { Dataset } from "../data/mod.ts";
-import type { Device, Tensor } from "../tensor/mod.ts";
+import type { Device } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { newState, type Progress, type TrainingState } from "./state.ts";
@@ -24,7 +24,6 @@ export interface Training {
 
 /** A training in progress: how far it is, and what it owns. */
 export interface Run extends Training, Disposable {
-  readonly parameters: readonly Tensor[];
   readonly state: TrainingState;
   progress: Progress;
   /** The steps of the newest checkpoint and model file of this process; −1 for none. */
@@ -38,11 +37,9 @@ export interface Run extends Training, Disposable {
 /** A run before its first step, with the weights that are in the network. */
 export function newRun(training: Training): Run {
   const { trainee, config, device, dataset, kind } = training;
-  const weights = trainee.network.namedParameters();
-  const state = newState(weights, config, device);
+  const state = newState(trainee, config, device);
   return {
     ...training,
-    parameters: [...weights.values()],
     state,
     progress: {
       kind,

@@ -12,6 +12,8 @@ export interface LogLine {
   loss?: number;
   norm?: number;
   learningRate?: number;
+  /** What the loss is made of. */
+  terms?: Record<string, number>;
   validationLoss?: number;
 }
 

@@ -1,5 +1,6 @@
 import type { Dataset } from "../data/mod.ts";
 import type { Parameterization } from "../diffusion/mod.ts";
+import type { PerceptualName } from "../task/mod.ts";
 
 /**
  * What both trainings are told, as in a config file; what is left out has its default. The schemas of config.ts check
@@ -19,6 +20,8 @@ export interface TrainingSettings {
     crop?: "center" | "random";
     /** Mirror half of the images. @default {false} */
     flip?: boolean;
+    /** Behind transparent pictures; `random` is another colour each time. @default {"white"} */
+    background?: "white" | "random";
     /** Only these classes: subfolders of a folder, groups of the emoji. */
     classes?: string[] | undefined;
     /** Share of a folder kept out of training; of the emoji it is always a tenth. @default {0.05} */
@@ -50,6 +53,8 @@ export interface TrainingSettings {
     warmup?: number;
     /** Largest norm of all gradients together. @default {1} */
     clip?: number;
+    /** How much of the old the averages of gradients and of their squares keep. @default {[0.9, 0.999]} */
+    betas?: [number, number];
     /** AdamW's decoupled weight decay. @default {0.01} */
     weightDecay?: number;
     /** Of the averaged weights, which are the ones used. @default {0.9999} */
@@ -73,7 +78,7 @@ export interface AutoencoderSettings extends TrainingSettings {
   /** Its architecture (section 3.1 of the paper). */
   model?: {
     /** Downsampling factor. @default {4} */
-    f?: 1 | 2 | 4 | 8 | 16 | 32;
+    f?: 2 | 4 | 8 | 16 | 32;
     /** Channels at full resolution, a multiple of 32. @default {128} */
     channels?: number;
     /** Factor of the channels at each resolution, log₂ f + 1 numbers; the paper's for f unless given. */
@@ -82,21 +87,69 @@ export interface AutoencoderSettings extends TrainingSettings {
     residualBlocks?: number;
     /** Feature-map sizes with attention, at size `resolution`. @default {[]} */
     attentionResolutions?: number[];
+    /** Whether the middle has attention (`attn_type`). @default {true} */
+    attention?: boolean;
     /** Nominal image size that `attentionResolutions` refer to. @default {256} */
     resolution?: number;
     /** Channels of the latent. @default {4} */
     latentChannels?: number;
+    /** Size of the codebook: the latent is quantised by it. Without one it is drawn from a Gaussian. */
+    codes?: number | undefined;
     /** Share of the features dropped in training. @default {0} */
     dropout?: number;
   };
   /** Weight of the KL divergence. @default {1e-6} */
   klWeight?: number;
+  /** Log-variance of what is observed, which divides the distance of the pixels; only of a first stage with a Gaussian. */
+  logvar?: {
+    /** At the start. @default {0} */
+    start?: number;
+    /** Whether it is learned, which the original means to do and does not. @default {false} */
+    learn?: boolean;
+  };
+  /** How the codebook is trained. */
+  codebook?: {
+    /** Weight of its loss. @default {1} */
+    weight?: number;
+    /** Weight of the codes' part in it, as in the original's code; the paper means the encoder's. @default {0.25} */
+    beta?: number;
+    /** Steps without use after which a code is drawn anew from the batch; never unless given. */
+    reviveAfter?: number | undefined;
+  };
+  /** A perceptual distance is added to that of the pixels. */
+  perceptual?: {
+    /** Whose features are compared. @default {"lpips-vgg"} */
+    network?: PerceptualName;
+    /** Weight of the distance. @default {1} */
+    weight?: number;
+    /** Folder of the network's weights; else where `latent pull` puts them. */
+    weights?: string | undefined;
+  } | undefined;
+  /** A patch discriminator is trained against the first stage. */
+  adversary?: {
+    /** Steps without it. @default {0} */
+    start?: number;
+    /** Weight of its loss, on top of the adaptive one. @default {0.5} */
+    weight?: number;
+    /** Of its optimiser; the first stage's unless given. */
+    learningRate?: number | undefined;
+    /** How it tells images from reconstructions. @default {"hinge"} */
+    loss?: "hinge" | "vanilla";
+    /** Channels after its first convolution. @default {64} */
+    channels?: number;
+    /** Convolutions before its last two, each of which halves the resolution. @default {3} */
+    layers?: number;
+    /** Norms that are fitted to the first batch, not to every batch. @default {false} */
+    actNorm?: boolean;
+  } | undefined;
 }
 
 /** What a denoiser is trained with, in the latent space of a first stage. */
 export interface DiffusionSettings extends TrainingSettings {
-  /** Run folder or model file of the autoencoder. */
+  /** Run folder or model file of the autoencoder; `pixels` for none: the images are the latents, f = 1. */
   firstStage: string;
+  /** A folder of encoded images to learn from: data, size and images are then those that they were made of. */
+  latents?: string | undefined;
   /** The U-Net's architecture (section 3.2 of the paper). */
   model?: {
     /** Channels at full resolution, a multiple of 32. @default {128} */

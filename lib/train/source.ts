@@ -1,8 +1,18 @@
 import { setImmediate } from "node:timers/promises";
 import { LatentError, type WorkEvent } from "../base/mod.ts";
-import { type Item, loader, shuffledPlace, type Skipped } from "../data/mod.ts";
+import {
+  areLatents,
+  chooseCut,
+  filePlace,
+  type Item,
+  type LatentItem,
+  LatentRows,
+  loader,
+  shuffledPlace,
+  type Skipped,
+} from "../data/mod.ts";
 import { imagesOf } from "../task/mod.ts";
-import { cat, noGrad, scope, type Tensor, tensor } from "../tensor/mod.ts";
+import { cat, noGrad, scope, type Tensor, tensor, zeros } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
 import { aborted, type Run } from "./run.ts";
 
@@ -19,14 +29,50 @@ const keptBytes = 2 ** 31;
 
 const inFileOrder = { order: "file", workers: 1 } as const;
 
-/** Inputs from the images, decoded ahead: in the training's order from `position` on, or once in file order. */
-export async function* fromImages(
+/** Inputs of a data set: in the training's order from `position` on, or once in file order. */
+export function inputsOf(
   items: readonly Item[],
   run: Run,
   order: { position: number } | "file",
 ): AsyncGenerator<Input, void, undefined> {
-  const { trainee, device, config: { batchSize, size, seed, images: { crop, flip, workers } } } = run;
-  const place = order === "file" ? inFileOrder : { ...order, seed, crop, flip, ...workers && { workers } };
+  return areLatents(items) ? fromLatents(items, run, order) : fromImages(items, run, order);
+}
+
+/** Features of encoded images, mirrored where images would be. */
+async function* fromLatents(
+  items: readonly LatentItem[],
+  { device, config: { batchSize, size, seed, images: { flip } } }: Run,
+  order: { position: number } | "file",
+): AsyncGenerator<Input, void, undefined> {
+  const [start, end] = order === "file" ? [0, items.length] : [order.position, Infinity];
+  const square = { width: size, height: size };
+  using rows = new LatentRows();
+  for (let at = start; at < end; at += batchSize) {
+    const places = Array.from({ length: Math.min(batchSize, end - at) }, (_, i) => {
+      if (order === "file") return { item: items[filePlace(at + i, items.length).index]!, flipped: false };
+      const { index, epoch } = shuffledPlace(at + i, items.length, seed);
+      const cut = chooseCut(square, { size, crop: "center", flip }, { seed, epoch, index });
+      return { item: items[index]!, flipped: cut.flip };
+    });
+    yield { input: rows.read(places, device), position: at + places.length };
+  }
+}
+
+/** Inputs from pictures, decoded ahead. */
+async function* fromImages(
+  items: readonly Item[],
+  run: Run,
+  order: { position: number } | "file",
+): AsyncGenerator<Input, void, undefined> {
+  const { trainee, device, config: { batchSize, size, seed, images: { crop, flip, background, workers } } } = run;
+  const place = order === "file" ? inFileOrder : {
+    ...order,
+    seed,
+    crop,
+    flip,
+    ...background === "random" && { background },
+    ...workers && { workers },
+  };
   for await (const batch of loader(items, { batchSize, size, ...place, ...skipping(items, run) })) {
     const images = imagesOf(batch, size, device);
     const input = trainee.features === undefined ? images : consumed(images, trainee.features);
@@ -34,21 +80,23 @@ export async function* fromImages(
   }
 }
 
-/** The first sixteen images of a set that can be read, [B, 3, S, S]. */
+/** The first sixteen images of a set that can be read, [B, 3, S, S]; none of encoded ones. */
 export async function firstImages(items: readonly Item[], run: Run): Promise<Tensor> {
   const { config: { size }, device, dataset } = run;
+  if (areLatents(items)) return zeros([0, 3, size, size], { device });
   const options = { size, batchSize: 16, ...inFileOrder, ...skipping(items, run) };
   for await (const batch of loader(items, options)) return imagesOf(batch, size, device);
   throw new LatentError("data.empty", { what: `No image of ${dataset.name} can be read` });
 }
 
 /**
- * The features of every image of the training set, [N, …], computed once in file order; undefined where they would
- * differ from epoch to epoch or need too much memory, or the run is stopped meanwhile.
+ * The features of every image of the training set, [N, …], computed once in file order; undefined where they are in
+ * files, would differ from epoch to epoch or need too much memory, or the run is stopped meanwhile.
  */
 export async function* keepFeatures(run: Run): AsyncGenerator<WorkEvent, Tensor | undefined> {
-  const { trainee, dataset: { train }, config: { images: { crop, flip } } } = run;
-  if (trainee.features === undefined || crop !== "center" || flip) return undefined;
+  const { trainee, dataset: { train }, config: { images: { crop, flip, background } } } = run;
+  if (areLatents(train)) return undefined;
+  if (trainee.features === undefined || crop !== "center" || flip || background === "random") return undefined;
   const parts: Tensor[] = [];
   let done = 0;
   try {
@@ -65,7 +113,7 @@ export async function* keepFeatures(run: Run): AsyncGenerator<WorkEvent, Tensor 
   }
 }
 
-/** Inputs from kept features, in the same kind of order as {@linkcode fromImages}. */
+/** Inputs from kept features, in the same kind of order as {@linkcode inputsOf}. */
 export async function* fromFeatures(
   features: Tensor,
   { batchSize, seed }: TrainConfig,

@@ -3,6 +3,7 @@ import { LatentError } from "../base/mod.ts";
 import { AdamW, Ema } from "../optim/mod.ts";
 import { type Device, foreachCopy_, Generator, noGrad, scope, type Tensor } from "../tensor/mod.ts";
 import type { TrainConfig } from "./config.ts";
+import type { Trainee } from "./trainee.ts";
 
 /** What a checkpoint holds beside its tensors. */
 export const progressSchema = z.strictObject({
@@ -29,11 +30,16 @@ export const progressSchema = z.strictObject({
 /** How far a run is. */
 export type Progress = z.output<typeof progressSchema>;
 
-/** Everything with tensors that a run's state consists of; it owns all but the weights. */
+/** Everything with tensors that a run's state consists of; it owns the averages, the optimisers and the generators. */
 export interface TrainingState extends Disposable {
+  /** What the gradients of the loss change. */
   weights: ReadonlyMap<string, Tensor>;
   ema: Ema;
   optimizer: AdamW;
+  /** The tensors of the network that is trained against, buffers too, and what optimises it. */
+  adversary?: { tensors: ReadonlyMap<string, Tensor>; optimizer: AdamW };
+  /** What belongs to the trainee beside. */
+  extra: ReadonlyMap<string, Tensor>;
   /** Draws timesteps and noise. */
   generator: Generator;
   /** Stands in for the device's own generator, from which dropout draws, while a step is made. */
@@ -41,26 +47,50 @@ export interface TrainingState extends Disposable {
 }
 
 /** The state before the first step. */
-export function newState(weights: ReadonlyMap<string, Tensor>, config: TrainConfig, device: Device): TrainingState {
-  const { learningRate, seed, optimizer: { emaDecay, weightDecay } } = config;
+export function newState(trainee: Trainee, config: TrainConfig, device: Device): TrainingState {
+  const { learningRate, seed, optimizer: { emaDecay, weightDecay, betas } } = config;
+  const settings = { learningRate, weightDecay, betas };
+  const { network, extraParameters = new Map(), extraTensors: extra = new Map() } = trainee;
+  const weights = new Map([...network.namedParameters(), ...extraParameters]);
+  const opponent = trainee.adversary?.network;
+  const adversary = opponent && {
+    tensors: opponent.stateDict(),
+    optimizer: new AdamW(opponent.namedParameters(), settings),
+  };
   const ema = new Ema(weights, emaDecay);
-  const optimizer = new AdamW(weights, { learningRate, weightDecay });
+  const optimizer = new AdamW(weights, settings);
   const generator = Generator.seeded(seed + 1, device); // the weights were drawn with the seed itself
   const dropout = Generator.seeded(seed + 2, device);
-  const dispose = () => [ema, optimizer, generator, dropout].forEach((owned) => owned.dispose());
-  return { weights, ema, optimizer, generator, dropout, [Symbol.dispose]: dispose };
+  const owned = [ema, optimizer, generator, dropout, ...adversary ? [adversary.optimizer] : []];
+  return {
+    weights,
+    ema,
+    optimizer,
+    ...adversary && { adversary },
+    extra,
+    generator,
+    dropout,
+    [Symbol.dispose]: () => owned.forEach((one) => one.dispose()),
+  };
 }
 
 /** All tensors of a state by their names in a checkpoint; the generators' are fresh and the caller's. */
-export function stateTensors(state: TrainingState): Map<string, Tensor> {
+export function stateTensors(
+  { weights, ema, optimizer, adversary, extra, ...random }: TrainingState,
+): Map<string, Tensor> {
   const prefixed = (prefix: string, tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] =>
     [...tensors].map(([name, tensor]) => [`${prefix}.${name}`, tensor]);
   return new Map([
-    ...prefixed("weights", state.weights),
-    ...prefixed("ema", state.ema.stateDict()),
-    ...prefixed("optimizer", state.optimizer.stateDict()),
-    ["random.training", state.generator.state],
-    ["random.dropout", state.dropout.state],
+    ...prefixed("weights", weights),
+    ...prefixed("ema", ema.stateDict()),
+    ...prefixed("optimizer", optimizer.stateDict()),
+    ...adversary === undefined ? [] : [
+      ...prefixed("adversary", adversary.tensors),
+      ...prefixed("adversary_optimizer", adversary.optimizer.stateDict()),
+    ],
+    ...prefixed("extra", extra),
+    ["random.training", random.generator.state],
+    ["random.dropout", random.dropout.state],
   ]);
 }
 

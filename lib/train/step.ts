@@ -1,8 +1,9 @@
-import { clipGradNorm, constant, warmup } from "../optim/mod.ts";
-import { autocast, clearGrads, noGrad, scope, stack, type Tensor } from "../tensor/mod.ts";
+import { type Adam, clipGradNorm, constant, warmup } from "../optim/mod.ts";
+import { autocast, cat, clearGrads, noGrad, scope, stack, type Tensor } from "../tensor/mod.ts";
 import { diverged } from "./diverged.ts";
 import type { Run } from "./run.ts";
 import { withDropout } from "./state.ts";
+import type { TrainingLoss } from "./trainee.ts";
 
 /** What a step tells. */
 export interface StepResult {
@@ -11,62 +12,97 @@ export interface StepResult {
   /** Of all gradients together, before clipping. */
   norm: number;
   learningRate: number;
+  /** What the loss is made of, and the adversary's. */
+  terms?: Record<string, number>;
 }
 
 /**
- * One optimiser step: forward and backward of each input, clipping, AdamW, moving average.
+ * One optimiser step: forward and backward of each input, clipping, AdamW, moving average; then the same for the
+ * adversary, if there is one, on what the network has become.
  *
  * @param inputs the batches whose gradients are accumulated
- * @throws LatentError `training.diverged` where loss or gradient is not finite; the weights are as before then
+ * @throws LatentError `training.diverged` where loss or gradient is not finite
  */
 export function optimise(run: Run, inputs: readonly Tensor[]): StepResult {
-  const { trainee, config, state, parameters, progress, device, folder } = run;
-  const { generator, optimizer, ema, dropout } = state;
-  trainee.network.train();
-  if (progress.step === 0) scope(() => noGrad(() => trainee.prepare(inputs[0]!, generator)));
+  const { trainee, state, progress } = run;
+  const { network, adversary } = trainee;
+  const { step } = progress;
+  network.train();
+  adversary?.network.train();
+  if (step === 0) scope(() => noGrad(() => trainee.prepare(inputs[0]!, state.generator)));
+  const learningRate = rateOf(run, run.config.learningRate);
+  const own = descend(run, inputs, (input) => trainee.loss(input, state.generator, step), state.optimizer);
+  state.optimizer.step(learningRate);
+  trainee.stepped?.(state.generator);
+  state.ema.update();
+  clearGrads(state.optimizer.parameters);
+  let terms = own.terms;
+  if (adversary !== undefined && step >= adversary.start) {
+    const { optimizer } = state.adversary!;
+    const its = descend(run, inputs, (input) => adversary.loss(input, state.generator), optimizer);
+    optimizer.step(rateOf(run, adversary.learningRate ?? run.config.learningRate));
+    clearGrads(optimizer.parameters);
+    terms = { ...terms, ...its.terms };
+  }
+  progress.step++;
+  return { loss: own.loss, norm: own.norm, learningRate, ...Object.keys(terms).length > 0 && { terms } };
+}
+
+/** What {@linkcode descend} reads. */
+interface Descent {
+  loss: number;
+  norm: number;
+  terms: Record<string, number>;
+}
+
+/** Leaves the clipped gradients of a loss in an optimiser's parameters. */
+function descend(
+  { trainee, config, state, progress, device, folder }: Run,
+  inputs: readonly Tensor[],
+  lossOf: (input: Tensor) => TrainingLoss,
+  { parameters }: Adam,
+): Descent {
+  const { generator, dropout } = state;
   using before = generator.state;
   using dropoutBefore = dropout.state;
-  const forward = (input: Tensor) =>
-    autocast(device, config.precision, () => trainee.loss(input, generator)).div(inputs.length);
-  const [loss, norm] = withDropout(
+  const forward = (input: Tensor) => autocast(device, config.precision, () => lossOf(input));
+  const { loss, norm, terms } = withDropout(
     dropout,
     device,
     () => gradients(inputs, forward, parameters, config.optimizer.clip),
   );
-  if (!Number.isFinite(loss + norm)) {
-    generator.state = before;
-    dropout.state = dropoutBefore;
-    const replay = () => withDropout(dropout, device, () => scope(() => inputs.forEach(forward)));
-    throw diverged(trainee.network, { step: progress.step + 1, loss, norm, folder: folder.path }, replay);
-  }
-  const learningRate = rateOf(run);
-  optimizer.step(learningRate);
-  ema.update();
-  clearGrads(parameters);
-  progress.step++;
-  return { loss, norm, learningRate };
+  if (Number.isFinite(loss + norm)) return { loss, norm, terms };
+  generator.state = before;
+  dropout.state = dropoutBefore;
+  const replay = () => withDropout(dropout, device, () => scope(() => inputs.forEach(forward)));
+  throw diverged(trainee, { step: progress.step + 1, loss, norm, folder: folder.path }, replay);
 }
 
-/** Leaves the clipped gradients in the parameters; gives the loss and the norm before, read in one go. */
+/** The means over the inputs, read in one go. */
 function gradients(
   inputs: readonly Tensor[],
-  forward: (input: Tensor) => Tensor,
+  forward: (input: Tensor) => TrainingLoss,
   parameters: readonly Tensor[],
   clip: number,
-): [loss: number, norm: number] {
+): Descent {
   return scope(() => {
-    const losses = inputs.map((input) =>
+    const names: string[] = [];
+    const parts = inputs.map((input) =>
       scope(() => {
-        const loss = forward(input);
-        loss.backward();
-        return loss.detach();
+        const { loss, terms = {} } = forward(input);
+        loss.div(inputs.length).backward();
+        names.splice(0, names.length, ...Object.keys(terms));
+        return stack([loss, ...Object.values(terms)].map((value) => value.detach().to({ dtype: "float32" })));
       })
     );
-    return stack([stack(losses).sum(null), clipGradNorm(parameters, clip)]).tolist() as [number, number];
+    const read = cat([clipGradNorm(parameters, clip).unsqueeze(0), stack(parts).mean([0])]).tolist() as number[];
+    const [norm = NaN, loss = NaN, ...values] = read;
+    return { loss, norm, terms: Object.fromEntries(names.map((name, i) => [name, values[i]!])) };
   });
 }
 
-function rateOf({ config: { learningRate, optimizer }, progress }: Run): number {
+/** A rate at this step, warmed up. */
+function rateOf({ config: { optimizer }, progress }: Run, learningRate: number): number {
   const schedule = optimizer.warmup > 0 ? warmup(optimizer.warmup) : constant;
   return learningRate * schedule(progress.step);
 }

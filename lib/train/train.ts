@@ -4,13 +4,8 @@ import { loadTensors, SafetensorsFile } from "../file/mod.ts";
 import type { AnyModule } from "../nn/mod.ts";
 import { modelPath, openDataset } from "../task/mod.ts";
 import { type Device, device as deviceNamed, Generator, noGrad, scope, threads } from "../tensor/mod.ts";
-import {
-  type DenoiseConfig,
-  denoiseSchema,
-  type FirstStageConfig,
-  firstStageSchema,
-  type TrainConfig,
-} from "./config.ts";
+import { denoiseSchema, type FirstStageConfig, firstStageSchema, type TrainConfig } from "./config.ts";
+import { onLatents } from "./latents.ts";
 import { runTraining } from "./loop.ts";
 import { autoencoderNetworks, diffusionNetworks, type Networks } from "./networks.ts";
 import { planOf, type TrainingPlan } from "./plan.ts";
@@ -49,9 +44,9 @@ export async function* trainAutoencoder(
  * @throws LatentError `config.*` and `usage.*` before any work, `data.*` for the images, `training.diverged`
  */
 export async function* trainDiffusion(settings: DiffusionSettings, options: TrainOptions): AsyncGenerator<WorkEvent> {
-  const config: DenoiseConfig = checked(denoiseSchema, settings);
   const folder = options.resume ? options.out : undefined;
-  yield* training("diffusion", settings, config, options, (device) => diffusionNetworks(config, device, folder));
+  const [own, config] = await onLatents(settings, checked(denoiseSchema, settings), folder !== undefined);
+  yield* training("diffusion", own, config, options, (device) => diffusionNetworks(config, device, folder));
 }
 
 /** What {@linkcode trainAutoencoder} would do with these settings; nothing is written. */
@@ -66,9 +61,9 @@ export async function planDiffusion(
   settings: DiffusionSettings,
   { out, resume }: TrainOptions,
 ): Promise<TrainingPlan> {
-  const config: DenoiseConfig = checked(denoiseSchema, settings);
+  const [own, config] = await onLatents(settings, checked(denoiseSchema, settings), resume ?? false);
   using networks = diffusionNetworks(config, "cpu", resume ? out : undefined);
-  return planOf("diffusion", config, networks, await datasetOf(settings, config), out);
+  return planOf("diffusion", config, networks, await datasetOf(own, config), out);
 }
 
 /** What both trainings do: data, device, weights, folder, then the loop. */
@@ -85,16 +80,16 @@ async function* training(
   const dataset = await datasetOf(settings, config);
   using networks = build(device);
   const { trainee } = networks;
-  initialise(trainee.network, config.seed, device);
+  initialise([trainee.network, ...trainee.adversary ? [trainee.adversary.network] : []], config.seed, device);
   if (init !== undefined) yield* initFrom(trainee.network, init);
   using folder = openRun(out, config, resume);
   trainee.begin(out);
   yield* runTraining({ kind, trainee, config, dataset, device, folder, resume, ...signal && { signal } });
 }
 
-function initialise(network: AnyModule, seed: number, device: Device): void {
+function initialise(networks: readonly AnyModule[], seed: number, device: Device): void {
   using generator = Generator.seeded(seed, device);
-  network.initialise(generator);
+  for (const network of networks) network.initialise(generator);
 }
 
 /** Where the names of a network stand in a model file. */

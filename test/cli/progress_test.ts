@@ -94,11 +94,12 @@ const told: WorkEvent[] = [
   { type: "warning", text: "a.png was skipped" },
   { type: "file", path: "/runs/1/grid.png", kind: "grid" },
   { type: "done", text: "trained" },
+  { type: "done", text: "measured", output: "PSNR 27" },
 ];
 
-Deno.test("files go to stdout, everything that is said to stderr", async () => {
+Deno.test("files and what was asked for go to stdout, everything that is said to stderr", async () => {
   deepEqual(await shown(told.map((event) => [0, event])), {
-    out: "/runs/1/grid.png\n",
+    out: "/runs/1/grid.png\nPSNR 27\n",
     err: "train\n1,871 images\nlatent: warning: a.png was skipped\ntrained\n",
   });
 });

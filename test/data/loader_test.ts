@@ -92,6 +92,13 @@ Deno.test("transparent pictures are laid on the background, shorter sides resize
     assert.deepEqual([...white!.images], Array(48).fill(255));
     const [red] = await take(items, { ...base, batchSize: 1, size: 4, resize: 5, background: [255, 0, 9] }, 1);
     assert.deepEqual([...red!.images], Array(16).fill([255, 0, 9]).flat());
+    const random = { ...base, batchSize: 1, size: 4, background: "random" as const };
+    const colours = (await take(items, random, 20)).map(({ images }) => String([...images.slice(0, 3)]));
+    assert.deepEqual(new Set(colours).size, 20);
+    assert.deepEqual(
+      [...(await take(items, { ...random, position: 19, cacheBytes: 0 }, 1))[0]!.images.slice(3, 6)].join(),
+      colours[19],
+    );
   });
 });
 

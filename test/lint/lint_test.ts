@@ -22,6 +22,7 @@ const directions: [from: string, to: string, allowed: boolean][] = [
   ["lib/data/loader.ts", "lib/image/mod.ts", true],
   ["lib/metric/psnr.ts", "lib/file/mod.ts", false],
   ["lib/task/inpaint.ts", "lib/diffusion/mod.ts", true],
+  ["lib/task/evaluate_images.ts", "lib/metric/mod.ts", true],
   ["lib/train/loop.ts", "lib/metric/mod.ts", true],
   ["lib/setup/shim.ts", "lib/tensor/mod.ts", false],
   ["lib/cli/commands/sample.ts", "lib/train/mod.ts", true],

@@ -11,7 +11,7 @@ function train({ path, data }: Workshop, ...more: string[]): Promise<Ended> {
 
 const refusals: [args: string[], message: RegExp][] = [
   [["--learningrate", "1"], /--learningrate +found an unknown flag +wanted --learning-rate\n/],
-  [["model.f=3"], /model\.f +found 3 +wanted one of 1, 2, 4, 8, 16, 32\n/],
+  [["model.f=3"], /model\.f +found 3 +wanted one of 2, 4, 8, 16, 32\n/],
   [["model.chanels=64"], /model\.chanels +found an unknown key +wanted model\.channels\n/],
   [["--seed", "none"], /--seed +found "none" +wanted an integer of at least 0\n/],
   [["size=30"], /size 30\n +wanted +a multiple of 4[^]*Use size 32/],

@@ -1,9 +1,10 @@
 /** Small pictures, small networks, and a folder for what is made of them. @module */
 import { join } from "@std/path";
 import { encodePng } from "../../lib/image/mod.ts";
-import { AutoencoderKL, Unet } from "../../lib/model/mod.ts";
+import { tensorSources, writeSafetensors } from "../../lib/file/mod.ts";
+import { AutoencoderKL, type AutoencoderOptions, type AutoencoderVQOptions, Lpips, Unet } from "../../lib/model/mod.ts";
 import { saveDiffusion, saveFirstStage } from "../../lib/task/mod.ts";
-import { Generator, threads } from "../../lib/tensor/mod.ts";
+import { Generator, type Tensor, threads } from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 
 /** Where a test works. */
@@ -80,20 +81,25 @@ export function merged<T extends Record<string, unknown>>(base: T, over: Record<
   return { ...base, ...Object.fromEntries(entries) };
 }
 
-/** A first stage with weights from a seed: 32×32 pictures, latents of 8×8×3. */
+/** A first stage of 32×32 pictures and latents of 8×8×3. */
+export const tinyCoder: AutoencoderOptions = {
+  channels: 32,
+  multipliers: [1, 1, 1],
+  residualBlocks: 0,
+  attentionResolutions: [],
+  resolution: 32,
+  imageChannels: 3,
+  latentChannels: 3,
+  embedChannels: 3,
+  doubleLatent: true,
+  dropout: 0,
+};
+
+/** The same with a codebook. */
+export const tinyCodes: AutoencoderVQOptions = { ...tinyCoder, doubleLatent: false, codebook: { codes: 16 } };
+
 function firstStageOf(generator: Generator): AutoencoderKL {
-  return new AutoencoderKL({
-    channels: 32,
-    multipliers: [1, 1, 1],
-    residualBlocks: 0,
-    attentionResolutions: [],
-    resolution: 32,
-    imageChannels: 3,
-    latentChannels: 3,
-    embedChannels: 3,
-    doubleLatent: true,
-    dropout: 0,
-  }).requiresGrad_(false).initialise(generator);
+  return new AutoencoderKL(tinyCoder).requiresGrad_(false).initialise(generator);
 }
 
 /** Writes a first stage with weights from a seed. */
@@ -101,6 +107,24 @@ export function writeFirstStage(path: string, seed = 0): void {
   using generator = Generator.seeded(seed);
   using firstStage = firstStageOf(generator);
   saveFirstStage(path, firstStage);
+}
+
+/** Writes LPIPS on SqueezeNet with weights from a seed, under the names of the published files. */
+export function writePerceptual(folder: string): void {
+  Deno.mkdirSync(folder, { recursive: true });
+  using generator = Generator.seeded(0);
+  using lpips = new Lpips("squeeze");
+  const trunk = new Map<string, Tensor>();
+  const heads = new Map<string, Tensor>();
+  for (const [name, tensor] of lpips.stateDict()) {
+    if (name.startsWith("scaling_layer")) continue;
+    tensor.uniform_(0, 0.05, { generator });
+    if (name.startsWith("lin")) heads.set(name, tensor);
+    else trunk.set(name.replace(/^net\.slice\d+/, "features"), tensor);
+  }
+  for (const [file, tensors] of [["squeezenet1_1-b8a52dc0.pth", trunk], ["squeeze.pth", heads]] as const) {
+    writeSafetensors(join(folder, file), tensorSources(tensors), { replace: true });
+  }
 }
 
 /** Writes a diffusion model with weights from a seed, none of them zero. */

@@ -64,7 +64,7 @@ for (const [name, options, factor] of stages) {
       assert.deepEqual(z.shape, [4, 3, 8 / factor, 8 / factor]);
       const scale = trainee.state["latentScale"]!;
       assert.ok(Math.abs(scale * z.std(null).item() - 1) < (name === "KL" ? 0.2 : 1e-5), String(scale));
-      const loss = trainee.loss(features, generator);
+      const { loss } = trainee.loss(features, generator, 0);
       loss.backward();
       assert.ok(loss.item() > 0 && unet.out !== undefined && unet.parameters().some((p) => p.grad !== null));
       for (const p of unet.parameters()) p.grad = null;

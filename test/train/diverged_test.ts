@@ -16,6 +16,16 @@ workshopTest("NaN stops the run: the step and the first module are named, the la
   assert.ok(Object.keys(stateOf(at.path("run"))).length > 100);
 });
 
+workshopTest("where the discriminator breaks down, its module is named", async (at) => {
+  const adversary = { channels: 8, layers: 2, learningRate: 1e30 };
+  const settings = merged(tinyAutoencoder(at.data), { steps: 50, adversary });
+  await assert.rejects(Array.fromAsync(trainAutoencoder(settings, { out: at.path("run") })), (error) => {
+    assert.ok(error instanceof LatentError && error.code === "training.diverged", String(error));
+    assert.match(error.message, /at step 2:[^]*first in discriminator\.main\.\d+: /);
+    return true;
+  });
+});
+
 workshopTest("a poisoned weight is found in its module, before any step is counted", async (at) => {
   const settings = merged(tinyAutoencoder(at.data), { steps: 3 });
   await Array.fromAsync(trainAutoencoder(merged(settings, { steps: 1 }), { out: at.path("good") }));

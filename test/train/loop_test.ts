@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { clearImmediate, setImmediate } from "node:timers";
 import { LatentError, type WorkEvent } from "../../lib/base/mod.ts";
-import { lockFolder } from "../../lib/file/mod.ts";
+import { latestCheckpoint, loadTensor, lockFolder } from "../../lib/file/mod.ts";
 import { full, Generator, live, scope } from "../../lib/tensor/mod.ts";
 import { trainAutoencoder, trainDiffusion, type TrainOptions } from "../../lib/train/mod.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type Workshop,
   workshopTest,
   writeFirstStage,
+  writePerceptual,
 } from "../program/workshop.ts";
 import { logOf, lookOften, losses, stateOf } from "./bits.ts";
 
@@ -21,8 +22,13 @@ interface Training {
   config(at: Workshop): Record<string, unknown>;
 }
 
-/** Both trainings with dropout and accumulation: one on images that are cut anew each time, one on latents that are kept. */
-const trainings: Record<"autoencoder" | "diffusion", Training> = {
+const adversary = { start: 2, channels: 8, layers: 2, learningRate: 5e-5 };
+
+/**
+ * All trainings with dropout and accumulation: the first stages on images that are cut anew each time, diffusion on
+ * latents that are kept.
+ */
+const trainings: Record<"autoencoder" | "codes" | "moments" | "diffusion", Training> = {
   autoencoder: {
     train: trainAutoencoder,
     config: ({ data }: Workshop) =>
@@ -30,6 +36,27 @@ const trainings: Record<"autoencoder" | "diffusion", Training> = {
         model: { residualBlocks: 1 },
         images: { flip: true, crop: "random" },
       }),
+  },
+  codes: {
+    train: trainAutoencoder,
+    config: ({ data }: Workshop) =>
+      merged(merged(tinyAutoencoder(data), eventful), {
+        model: { codes: 16 },
+        codebook: { reviveAfter: 2 },
+        images: { background: "random" },
+        adversary,
+      }),
+  },
+  moments: {
+    train: trainAutoencoder,
+    config: ({ data, path }: Workshop) => {
+      writePerceptual(path("weights"));
+      return merged(merged(tinyAutoencoder(data), eventful), {
+        logvar: { start: 0.5, learn: true },
+        adversary: { ...adversary, actNorm: true, loss: "vanilla" },
+        perceptual: { network: "lpips-squeeze", weights: path("weights") },
+      });
+    },
   },
   diffusion: {
     train: trainDiffusion,
@@ -153,6 +180,30 @@ workshopTest("the best validation loss has a checkpoint that stays, and is logge
   const least = validated.reduce((a, b) => b["validationLoss"]! < a["validationLoss"]! ? b : a);
   assert.deepEqual(best, { step: least["step"], loss: least["validationLoss"] });
   assert.ok(namesBelow(at.path("run")).includes(`checkpoints/step-${String(best!.step).padStart(9, "0")}.safetensors`));
+});
+
+workshopTest("the log has the terms of the loss, the adversary's from its first step on", async (at) => {
+  const settings = merged(trainings.moments.config(at), { steps: 4 });
+  await Array.fromAsync(trainAutoencoder(settings, { out: at.path("run") }));
+  const own = ["logvar", "kl_loss", "nll_loss", "rec_loss"];
+  const all = [...own, "d_weight", "disc_factor", "g_loss", "disc_loss", "logits_real", "logits_fake"];
+  const steps = losses(at.path("run")) as { terms: Record<string, number> }[];
+  assert.deepEqual(steps.map(({ terms }) => Object.keys(terms)), [own, own, all, all]);
+  assert.ok(steps.every(({ terms }) => Object.values(terms).every(Number.isFinite)));
+  assert.notEqual(steps[1]!.terms["logvar"], steps[0]!.terms["logvar"]);
+});
+
+workshopTest("codes that nothing is near to are drawn anew where that is asked for, else they stay", async (at) => {
+  const unused = async (reviveAfter: number | undefined) => {
+    const out = at.path(`after-${reviveAfter}`);
+    const config = { model: { codes: 256 }, codebook: { reviveAfter }, steps: 6, optimizer: { weightDecay: 0 } };
+    await Array.fromAsync(trainAutoencoder(merged(tinyAutoencoder(at.data), config), { out }));
+    using latest = latestCheckpoint(`${out}/checkpoints`)!;
+    using codes = loadTensor(latest.file, "weights.quantize.embedding.weight");
+    return codes.data().filter((value) => Math.abs(Number(value)) <= 1 / 256).length; // as they begin
+  };
+  const [without, revived] = [await unused(undefined), await unused(2)];
+  assert.ok(without > 100 && revived < without / 4, `${without} values are as at the start, ${revived} where revived`);
 });
 
 /** Reads a training to the event after a step, aborts it there, and reads the rest. */

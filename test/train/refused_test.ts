@@ -33,7 +33,7 @@ const autoencoders: [name: string, over: Over, code: string, message: RegExp][] 
   ["an unknown key of a mapping", { optimizer: { clipp: 1 } }, "config.invalid", /optimizer.clipp .*optimizer.clip\n/],
   ["a text for a number", { steps: "many" }, "config.invalid", /steps +found "many" +wanted an integer of at least 1/],
   ["half an image", { batchSize: 1.5 }, "config.invalid", /batchSize +found 1.5 +wanted an integer/],
-  ["f = 3", { model: { f: 3 } }, "config.invalid", /model.f +found 3 +wanted one of 1, 2, 4, 8, 16, 32/],
+  ["f = 3", { model: { f: 3 } }, "config.invalid", /model.f +found 3 +wanted one of 2, 4, 8, 16, 32/],
   [
     "multipliers for another f",
     { model: { f: 8 } },

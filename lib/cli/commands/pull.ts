@@ -1,13 +1,17 @@
 import * as z from "zod";
+import { publishedFiles, type PublishedNetwork } from "../../base/mod.ts";
 import { fetchEmoji } from "../../data/mod.ts";
+import { fetchWeights } from "../../setup/mod.ts";
 import { command } from "../command.ts";
 
-/** `latent pull`: gets a data set. */
+const networks = Object.keys(publishedFiles) as PublishedNetwork[];
+
+/** `latent pull`: gets a data set, or the weights of a network that losses and metrics use. */
 export const pull = command({
   name: "pull",
-  summary: "Fetch a data set: emoji (3,391 pictures of 256×256, 16 MB).",
-  options: z.strictObject({ what: z.enum(["emoji"]).describe("Which.") }),
+  summary: "Fetch the emoji (3,391 pictures, 16 MB), or the weights of a network for metrics.",
+  options: z.strictObject({ what: z.enum(["emoji", ...networks]).describe("Which.") }),
   arguments: ["what"],
   permissions: ["read", "write", "net", "run", "sys"],
-  run: (_, { signal }) => fetchEmoji({ signal }),
+  run: ({ what }, { signal }) => what === "emoji" ? fetchEmoji({ signal }) : fetchWeights(what, { signal }),
 });

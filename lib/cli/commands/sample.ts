@@ -1,7 +1,6 @@
-import { basename, join } from "@std/path";
+import { basename } from "@std/path";
 import * as z from "zod";
 import { LatentError, type WorkEvent } from "../../base/mod.ts";
-import { writeAtomic } from "../../file/mod.ts";
 import { decodeImage, encodePng, grid, type Picture } from "../../image/mod.ts";
 import {
   loadDiffusion,
@@ -15,7 +14,9 @@ import {
 } from "../../task/mod.ts";
 import { device as deviceNamed, devices, libtorchInfo, threads as threadCount } from "../../tensor/mod.ts";
 import { command } from "../command.ts";
+import { computeOn, computing } from "../computing.ts";
 import { pathOption, userPath } from "../paths.ts";
+import { writeNew } from "../write_new.ts";
 import manifest from "../../../deno.json" with { type: "json" };
 
 const options = z.strictObject({
@@ -31,8 +32,7 @@ const options = z.strictObject({
   rng: z.enum(["philox", "torch"]).default("philox").describe(
     "Noise: ours on every machine, or PyTorch's CPU generator.",
   ),
-  device: z.string().default("auto").describe("cpu, cuda, cuda:1, or auto."),
-  threads: z.int().min(0).max(1024).default(0).describe("Threads of one operator; 0 is libtorch's choice."),
+  ...computing,
   again: pathOption("file", "A picture to make again, from the recipe it carries.").optional(),
   out: pathOption("folder", "Where the pictures go.").default(userPath("samples")),
 });
@@ -59,8 +59,7 @@ async function* fresh(given: Options, signal: AbortSignal): AsyncGenerator<WorkE
       mend: "Name a run folder or a model file.",
     });
   }
-  const device = deviceNamed(name);
-  if (threads > 0) threadCount(threads);
+  const device = computeOn({ device: name, threads });
   const recipe = {
     ...settings,
     version: manifest.version,
@@ -190,20 +189,6 @@ async function* make(
 
 async function write(out: string, name: string, picture: Picture, recipe: Recipe): Promise<string> {
   return writeNew(out, name, await encodePng(picture, recipeTexts(recipe)));
-}
-
-/** Under the first name that is free: nothing is overwritten. */
-function writeNew(out: string, name: string, bytes: Uint8Array): string {
-  Deno.mkdirSync(out, { recursive: true });
-  for (let i = 1;; i++) {
-    const path = join(out, `${name}${i === 1 ? "" : `-${i}`}.png`);
-    try {
-      writeAtomic(path, (file) => file.write(bytes));
-      return path;
-    } catch (error) {
-      if (!(error instanceof LatentError && error.code === "file.exists")) throw error;
-    }
-  }
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {

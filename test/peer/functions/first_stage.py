@@ -1,9 +1,9 @@
-"""First stages: diffusers' autoencoders under the original's names, the patch discriminator in PyTorch's layers."""
+"""First stages: diffusers' autoencoders under the original's names, the benchmarks' patch discriminator."""
 
 import re
 
 import torch
-from torch import nn
+from judges import patch_discriminator
 
 
 def kl(options, image, noise, grad_image, grad_latent, **weights):
@@ -37,12 +37,7 @@ def vq(options, image, grad_image, **weights):
 def discriminator(channels, layers, real, fake, **state):
     """The patch discriminator in training: logits of `fake`, then of `real`, gradients of −mean of the first by `fake`
     and of the hinge loss by the weights; at the end its running statistics, and logits when it is not training."""
-    widths = [channels * min(2**i, 8) for i in range(layers + 1)]
-    main = [nn.Conv2d(3, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-    for i, (before, after) in enumerate(zip(widths, widths[1:])):
-        stride = 2 if i + 1 < layers else 1
-        main += [nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
-    network = nn.Sequential(*main, nn.Conv2d(widths[-1], 1, 4, padding=1))
+    network = patch_discriminator(channels, layers)
     network.load_state_dict({name.removeprefix("main."): value for name, value in state.items()})
     of_fake = network(fake.requires_grad_())
     by_fake = torch.autograd.grad(-of_fake.mean(), fake)[0]

@@ -1,19 +1,39 @@
+/** Two steps of training a denoiser. @module */
 import assert from "node:assert/strict";
-import { addNoise, linearSqrt, sampleLoss } from "../../lib/diffusion/mod.ts";
-import { Unet } from "../../lib/model/mod.ts";
-import { onDevice } from "../../lib/nn/mod.ts";
-import { AdamW, constant, Ema, warmup } from "../../lib/optim/mod.ts";
-import { clearGrads, foreachNorm, grads, noGrad, scope, stack } from "../../lib/tensor/mod.ts";
-import { device } from "../device.ts";
-import { goldenTest, probe } from "./golden.ts";
+import { addNoise, linearSqrt, sampleLoss } from "../../../lib/diffusion/mod.ts";
+import { Unet } from "../../../lib/model/mod.ts";
+import { onDevice } from "../../../lib/nn/mod.ts";
+import { AdamW, constant, Ema, warmup } from "../../../lib/optim/mod.ts";
+import { clearGrads, foreachNorm, grads, noGrad, scope, stack } from "../../../lib/tensor/mod.ts";
+import { device } from "../../device.ts";
+import { type Case, type Claim, type Golden, probe } from "../golden.ts";
 
 const prefix = "model.diffusion_model.";
 
-goldenTest("two steps of training are the original's", ["ldm-unconditional", "ldm-kl-std"], (golden) => {
+/** Whether a loss is no more than the distance of the noise, and nothing else is learned or averaged from before. */
+function isPlain({ config, facts }: Case): boolean {
+  if (config?.kind !== "diffusion" || facts.trained_parameters === undefined || !("in.noise2" in facts.inputs)) {
+    return false;
+  }
+  const { condition, unetMore, schedule, predict, ema, rate, loss: { boundWeight, simpleWeight, logvar } } = config;
+  return condition === undefined && unetMore === undefined && schedule.kind === "linear-sqrt" && predict === "eps" &&
+    !ema &&
+    (rate === undefined || rate.kind === "linear") && boundWeight === 0 && simpleWeight === 1 && !logvar.trained &&
+    logvar.start === 0;
+}
+
+/** Claims about the training of denoisers. */
+export const denoiserTraining: readonly Claim[] = [{
+  says: "two steps of training are the original's",
+  applies: isPlain,
+  body: twoSteps,
+}];
+
+function twoSteps(golden: Golden): void {
   const { diffusion: { schedule: betas, loss: { distance }, rate: changes, unet: options }, facts } = golden;
   assert.ok(betas.kind === "linear-sqrt");
   const schedule = linearSqrt(betas);
-  using unet = golden.fill(onDevice(device, () => new Unet(options)), prefix);
+  using unet = golden.fill(onDevice(device, () => new Unet(options)), "denoiser");
   const named = unet.train().namedParameters();
   const parameters = facts.trained_parameters.map((name) => named.get(name.slice(prefix.length))!);
   using optimizer = new AdamW(named, { learningRate: facts.learning_rate });
@@ -50,4 +70,4 @@ goldenTest("two steps of training are the original's", ["ldm-unconditional", "ld
     for (const name of facts.chosen) golden.check(`ema2.${name}`, ema.stateDict().get(name.slice(prefix.length))!);
     golden.check("ema2.num_updates", [ema.updates]);
   });
-});
+}
