@@ -47,12 +47,18 @@ const optimisation = {
   optimizer: z.strictObject({
     accumulate: positive.default(1).describe("Batches of one optimiser step."),
     warmup: z.int().min(0).default(0).describe("Steps over which the learning rate rises from 0."),
+    cosine: positive.optional().describe(
+      "Step at which the learning rate has fallen to 0 along a cosine; else it stays.",
+    ),
     clip: z.number().positive().default(1).describe("Largest norm of all gradients together."),
     betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe(
       "How much of the old the averages of gradients and of their squares keep.",
     ),
     weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled weight decay."),
     emaDecay: z.number().min(0).max(1).default(0.9999).describe("Of the averaged weights, which are the ones used."),
+  }).superRefine(({ warmup, cosine = Infinity }, context) => {
+    if (cosine > warmup) return;
+    context.addIssue({ code: "custom", path: ["cosine"], message: `more than the ${warmup} steps of warmup` });
   }).prefault({}),
   every: z.strictObject({
     validate: positive.default(500).describe("Steps between validation losses."),

@@ -51,6 +51,8 @@ export interface TrainingSettings {
     accumulate?: number;
     /** Steps over which the learning rate rises from 0. @default {0} */
     warmup?: number;
+    /** Step at which the learning rate has fallen to 0 along a cosine; it stays unless given. */
+    cosine?: number | undefined;
     /** Largest norm of all gradients together. @default {1} */
     clip?: number;
     /** How much of the old the averages of gradients and of their squares keep. @default {[0.9, 0.999]} */

@@ -1,4 +1,4 @@
-import { type Adam, clipGradNorm, constant, warmup } from "../optim/mod.ts";
+import { type Adam, clipGradNorm, constant, warmup, warmupCosine } from "../optim/mod.ts";
 import { autocast, cat, clearGrads, noGrad, scope, stack, type Tensor } from "../tensor/mod.ts";
 import { diverged } from "./diverged.ts";
 import type { Run } from "./run.ts";
@@ -101,8 +101,9 @@ function gradients(
   });
 }
 
-/** A rate at this step, warmed up. */
+/** A rate at this step, warmed up and fallen. */
 function rateOf({ config: { optimizer }, progress }: Run, learningRate: number): number {
-  const schedule = optimizer.warmup > 0 ? warmup(optimizer.warmup) : constant;
-  return learningRate * schedule(progress.step);
+  const { warmup: rise, cosine } = optimizer;
+  if (cosine !== undefined) return learningRate * warmupCosine(rise, cosine, 0, 0)(progress.step);
+  return learningRate * (rise > 0 ? warmup(rise) : constant)(progress.step);
 }

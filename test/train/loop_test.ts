@@ -3,6 +3,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import { LatentError, type WorkEvent } from "../../lib/base/mod.ts";
 import { latestCheckpoint, loadTensor, lockFolder } from "../../lib/file/mod.ts";
 import { full, Generator, live, scope } from "../../lib/tensor/mod.ts";
+import { loadDiffusion, sample } from "../../lib/task/mod.ts";
 import { trainAutoencoder, trainDiffusion, type TrainOptions } from "../../lib/train/mod.ts";
 import {
   merged,
@@ -204,6 +205,24 @@ workshopTest("codes that nothing is near to are drawn anew where that is asked f
   };
   const [without, revived] = [await unused(undefined), await unused(2)];
   assert.ok(without > 100 && revived < without / 4, `${without} values are as at the start, ${revived} where revived`);
+});
+
+workshopTest("without a first stage diffusion is on pixels, resumed and sampled like any", async (at) => {
+  const settings = tinyUnet(at.data, "pixels");
+  await Array.fromAsync(trainDiffusion(merged(settings, { steps: 1 }), { out: at.path("run") }));
+  await Array.fromAsync(trainDiffusion(merged(settings, { steps: 2 }), { out: at.path("run"), resume: true }));
+  using model = await loadDiffusion(at.path("run"));
+  assert.equal(model.firstStage.factor, 1);
+  for await (const event of sample(model, { steps: 2 })) {
+    if (event.type === "pictures") assert.deepEqual([event.pictures[0]!.width, event.pictures[0]!.height], [32, 32]);
+  }
+});
+
+workshopTest("the learning rate rises and falls as the config says", async (at) => {
+  const settings = { steps: 4, learningRate: 1e-3, optimizer: { warmup: 1, cosine: 3 } };
+  await Array.fromAsync(trainAutoencoder(merged(tinyAutoencoder(at.data), settings), { out: at.path("run") }));
+  const rates = logOf(at.path("run")).flatMap(({ learningRate }) => learningRate === undefined ? [] : [learningRate]);
+  assert.deepEqual(rates, [0, 1e-3, 5e-4, 0]);
 });
 
 /** Reads a training to the event after a step, aborts it there, and reads the rest. */

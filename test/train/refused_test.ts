@@ -33,6 +33,7 @@ const autoencoders: [name: string, over: Over, code: string, message: RegExp][] 
   ["an unknown key of a mapping", { optimizer: { clipp: 1 } }, "config.invalid", /optimizer.clipp .*optimizer.clip\n/],
   ["a text for a number", { steps: "many" }, "config.invalid", /steps +found "many" +wanted an integer of at least 1/],
   ["half an image", { batchSize: 1.5 }, "config.invalid", /batchSize +found 1.5 +wanted an integer/],
+  ["a cosine shorter than the warm-up", { optimizer: { warmup: 9, cosine: 9 } }, "config.invalid", /optimizer.cosine/],
   ["f = 3", { model: { f: 3 } }, "config.invalid", /model.f +found 3 +wanted one of 2, 4, 8, 16, 32/],
   [
     "multipliers for another f",
