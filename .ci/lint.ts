@@ -11,6 +11,7 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 /** What a folder may import, beside what those may. `cli` may import all. */
 const mayImport: Record<string, readonly string[]> = {
   base: [],
+  text: ["base"],
   ffi: ["base"],
   tensor: ["ffi"],
   nn: ["tensor"],
@@ -19,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   file: ["tensor"],
   diffusion: ["tensor"],
   data: ["image", "file"],
-  model: ["nn"],
+  model: ["nn", "text"],
   metric: ["model", "image"],
   released: ["model", "diffusion", "file"],
   task: ["released", "data", "metric"],

@@ -1,10 +1,9 @@
 import { join } from "@std/path";
 import { type Difference, LatentError } from "../base/mod.ts";
+import { badEntries, leavesFolder, own } from "./problems.ts";
 
 /** A larger `metadata.jsonl` is refused: it is read whole. */
 const maxBytes = 256 * 2 ** 20;
-/** Of more problems than these the rest is only counted. */
-const maxProblems = 20;
 
 /**
  * The captions in a folder's `metadata.jsonl`: lines such as `{"file_name": "cats/1.png", "text": "a cat"}`, other keys
@@ -27,10 +26,11 @@ export async function readCaptions(folder: string, keys: ReadonlySet<string>): P
     if (problem !== undefined) problems.push({ name: `line ${index + 1}`, found: problem, wanted: wantedLine });
     else if (typeof entry !== "string") captions.set(entry.key, entry.text);
   }
-  if (problems.length > 0) throw badLines(path, problems);
+  if (problems.length > 0) throw badEntries(path, problems, { entries: "lines", mend });
   return captions;
 }
 
+const mend = "Correct the lines, or move metadata.jsonl away to train without captions.";
 const wantedLine = '{"file_name": an image of the folder, "text": its caption}';
 
 async function readLines(path: string): Promise<string[]> {
@@ -64,23 +64,10 @@ function parseLine(line: string, keys: ReadonlySet<string>): { key: string; text
   if (text === undefined) return `no text for ${JSON.stringify(name)}`;
   const key = name.replace(/^(\.\/)+/, "");
   if (keys.has(key)) return { key, text };
-  const leaves = key.startsWith("/") || key.split(/[\\/]/).includes("..") || /^[a-z]:/i.test(key);
-  return `${JSON.stringify(name)}, ${leaves ? "a path that leaves the folder" : "which is not there"}`;
+  return `${JSON.stringify(name)}, ${leavesFolder(key) ? "a path that leaves the folder" : "which is not there"}`;
 }
 
 function ownString(value: unknown, key: string): string | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const found: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
+  const found = own(value, key);
   return typeof found === "string" ? found : undefined;
-}
-
-function badLines(path: string, problems: Difference[]): LatentError {
-  const more = problems.length - maxProblems;
-  return new LatentError("data.metadata", {
-    what: `${path}: ${problems.length} of its lines can't be used${
-      more > 0 ? `, of which the first ${maxProblems}:` : ""
-    }`,
-    differences: problems.slice(0, maxProblems),
-    mend: "Correct the lines, or move metadata.jsonl away to train without captions.",
-  });
 }

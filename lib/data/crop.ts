@@ -1,4 +1,4 @@
-import { epochKey, uniform } from "./random.ts";
+import { epochKey, mix, uniform } from "./random.ts";
 import type { Rgb } from "./resample.ts";
 
 /** How a training image is cut out of a picture. */
@@ -13,11 +13,24 @@ export interface CropOptions {
 
 /** Which square: its corner, and whether it is mirrored. */
 export interface Cut {
+  /** Pixels left of it. */
   left: number;
+  /** Pixels above it. */
   top: number;
+  /** Whether it is mirrored left to right. */
   flip: boolean;
   /** Behind what is transparent: r, g, b of 0 … 255. */
   background: readonly [number, number, number];
+  /** 32 random bits of the item's in this epoch, for what else is drawn about it. */
+  draw: number;
+}
+
+/** A cut, and the sides of the picture that it is out of. */
+export interface PlacedCut extends Cut {
+  /** Pixels of the picture's rows. */
+  width: number;
+  /** Its rows. */
+  height: number;
 }
 
 /**
@@ -40,6 +53,7 @@ export function chooseCut(
     top: along(height - size, 1),
     flip: flip && uniform(key, index, 2) < 0.5,
     background: [colour(3), colour(4), colour(5)],
+    draw: mix(key, index, 6),
   };
 }
 
@@ -48,7 +62,7 @@ export function writeCut(
   target: Uint8Array,
   offset: number,
   picture: Rgb,
-  { left, top, flip, background }: Cut,
+  { left, top, flip, background }: Omit<Cut, "draw">,
   size: number,
 ): void {
   for (let y = 0; y < size; y++) {

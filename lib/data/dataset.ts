@@ -6,11 +6,18 @@ export interface Item {
   key: string;
   /** The file, absolute. */
   path: string;
+  /** Where in the file the picture is, if it is not all of it. */
+  part?: Part;
   /** Index into the set's classes. */
   label?: number;
+  /** The PNG of its label map, absolute. */
+  map?: string;
   /** What is to be seen, in words. */
   caption?: string;
 }
+
+/** A picture within a file of many: so many bytes of a tar archive, or a cell of a Parquet file. */
+export type Part = { offset: number; bytes: number } | { column: string; row: number };
 
 /** A data set: plain data that can be sent to Workers. */
 export interface Dataset<I extends Item = Item> {

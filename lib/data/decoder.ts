@@ -1,12 +1,12 @@
 import { LatentError } from "../base/mod.ts";
-import type { ReadOptions } from "./read.ts";
+import type { ReadOptions, Source } from "./read.ts";
 import type { Rgb } from "./resample.ts";
 import { type Answer, type Job, startWorker, type Unreadable } from "./worker.ts";
 
 /** Workers that decode pictures. */
 export interface Decoder {
-  /** The picture in a file, or why there is none; rejects when the decoder was closed or a worker broke down. */
-  decode(path: string): Promise<Rgb | Unreadable>;
+  /** The picture, or why there is none; rejects when the decoder was closed or a worker broke down. */
+  decode(source: Source): Promise<Rgb | Unreadable>;
   /** Ends the workers; what is still waited for rejects with the reason. */
   close(reason: unknown): void;
 }
@@ -24,14 +24,20 @@ export function startDecoder(workers: number, options: ReadOptions): Decoder {
   let closed: { reason: unknown } | undefined;
   const threads = Array.from({ length: workers }, () => startThread(close));
 
-  function decode(path: string): Promise<Rgb | Unreadable> {
+  function decode({ path, part, map }: Source): Promise<Rgb | Unreadable> {
     if (closed) return Promise.reject(closed.reason);
     const id = nextId++;
     const answer = Promise.withResolvers<Rgb | Unreadable>();
     answer.promise.catch(() => {}); // an answer that nobody came to wait for is no error
     const { worker, waiting } = threads.reduce((a, b) => b.waiting.size < a.waiting.size ? b : a);
     waiting.set(id, answer);
-    worker.postMessage({ id, path, options: { resize, filter, background, maxFileBytes } } satisfies Job);
+    worker.postMessage(
+      {
+        id,
+        source: { path, ...(part && { part }), ...(map && { map }) },
+        options: { resize, filter, background, maxFileBytes },
+      } satisfies Job,
+    );
     return answer.promise;
   }
 

@@ -4,7 +4,7 @@ import { readCaptions } from "./captions.ts";
 import { chooseClasses, type Dataset, type Item, splitByHash } from "./dataset.ts";
 
 /** Extensions of the pictures that a folder is searched for. */
-const extensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
+export const pictureExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
 
 /** Options of {@linkcode imageFolder}. */
 export interface ImageFolderOptions {
@@ -49,7 +49,7 @@ function classOf(key: string): string | undefined {
 }
 
 /** The pictures' paths relative to the root, sorted by code units, so that every machine has the same order. */
-async function listPictures(root: string): Promise<string[]> {
+export async function listPictures(root: string): Promise<string[]> {
   const seen = { files: 0, keys: [] as string[] };
   try {
     await walk(root, "", [await Deno.realPath(root)], seen);
@@ -82,7 +82,7 @@ async function walk(
       if (!parents.includes(real)) await walk(root, `${prefix}${name}/`, [...parents, real], seen);
     } else if (isFile || target?.isFile) {
       seen.files++;
-      if (extensions.includes(extname(name).toLowerCase())) seen.keys.push(prefix + name);
+      if (pictureExtensions.includes(extname(name).toLowerCase())) seen.keys.push(prefix + name);
     }
   }
 }
@@ -91,7 +91,7 @@ function emptyFolder(root: string, files: number): LatentError {
   return new LatentError("data.empty", {
     what: `no image is in ${root}`,
     found: files === 0 ? "no file, in it or in its subfolders" : `${files} other file${files === 1 ? "" : "s"}`,
-    wanted: `files that end in ${extensions.join(", ")}`,
+    wanted: `files that end in ${pictureExtensions.join(", ")}`,
     mend: "Give the folder that the images, or the folders of images, are in.",
   });
 }

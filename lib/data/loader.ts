@@ -1,6 +1,7 @@
 import { LatentError } from "../base/mod.ts";
-import { chooseCut, type CropOptions, writeCut } from "./crop.ts";
+import { chooseCut, type CropOptions, type PlacedCut, writeCut } from "./crop.ts";
 import type { Item } from "./dataset.ts";
+import { writeMapCut } from "./label_map.ts";
 import { filePlace, type Place, shuffledPlace } from "./order.ts";
 import { pictureCache } from "./picture_cache.ts";
 import type { ReadOptions } from "./read.ts";
@@ -43,8 +44,12 @@ export interface Skipped extends Unreadable {
 export interface Batch<I extends Item = Item> {
   /** Pixels [B, size, size, 3], rows from the top, r g b of 0 … 255. */
   images: Uint8Array<ArrayBuffer>;
+  /** The classes of the pixels [B, size, size], of items that have label maps. */
+  maps?: Uint8Array<ArrayBuffer>;
   /** The item of each image, with its label and caption. */
   items: I[];
+  /** Which square each image is of its picture, after that was resized. */
+  cuts: PlacedCut[];
   /** Where to begin to get the next batch. */
   position: number;
 }
@@ -98,17 +103,27 @@ export async function* loader<I extends Item>(
     }
     const cut = chooseCut(found, options, { seed, epoch, index });
     writeCut(batch.images, batch.items.length * imageBytes, found, cut, size);
+    if (found.map !== undefined) {
+      batch.maps ??= new Uint8Array(batchSize * size * size);
+      writeMapCut(batch.maps, batch.items.length * size * size, { width: found.width, map: found.map }, cut, size);
+    }
     batch.items.push(item);
+    batch.cuts.push({ ...cut, width: found.width, height: found.height });
     if (batch.items.length < batchSize) continue;
     const whole = batch;
     batch = emptyBatch(batchSize * imageBytes, whole.position);
     yield whole;
   }
-  if (batch.items.length > 0) yield { ...batch, images: batch.images.slice(0, batch.items.length * imageBytes) };
+  const { images, maps, items: { length } } = batch;
+  const rest = {
+    images: images.slice(0, length * imageBytes),
+    ...maps && { maps: maps.slice(0, length * size * size) },
+  };
+  if (length > 0) yield { ...batch, ...rest };
 }
 
 function emptyBatch<I extends Item>(bytes: number, position: number): Batch<I> {
-  return { images: new Uint8Array(bytes), items: [], position };
+  return { images: new Uint8Array(bytes), items: [], cuts: [], position };
 }
 
 /** A sample of the stream. */

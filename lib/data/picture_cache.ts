@@ -26,8 +26,8 @@ export function pictureCache(
   let kept = 0;
 
   async function decode(index: number): Promise<Rgb | Unreadable> {
-    const result = await decoder.decode(items[index]!.path);
-    const size = "data" in result ? result.data.length + (result.clear?.length ?? 0) : 0;
+    const result = await decoder.decode(items[index]!);
+    const size = "data" in result ? result.data.length + (result.clear?.length ?? 0) + (result.map?.length ?? 0) : 0;
     if (bytes + size > options.cacheBytes) pictures.delete(index);
     else {
       bytes += size;

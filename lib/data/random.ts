@@ -24,3 +24,9 @@ export function epochKey(seed: number, epoch: number, use: number): number {
 export function uniform(key: number, index: number, draw: number): number {
   return mix(key, index, draw) / 2 ** 32;
 }
+
+/** The draws that belong to `index` under a key, one after the other. */
+export function draws(key: number, index: number): () => number {
+  let draw = 0;
+  return () => uniform(key, index, draw++);
+}

@@ -1,5 +1,9 @@
 import { LatentError } from "../base/mod.ts";
 import { composite, decodeImage, type Picture } from "../image/mod.ts";
+import type { Part } from "./dataset.ts";
+import { readLabelMap } from "./label_map.ts";
+import { readCell } from "./parquet_cell.ts";
+import { readAt } from "./tar_file.ts";
 import { type Filter, resample, type Rgb } from "./resample.ts";
 
 /** How a picture's file becomes pixels for training, before the crop. */
@@ -14,25 +18,47 @@ export interface ReadOptions {
   maxFileBytes: number;
 }
 
+/** Where a picture is: a file, or a part of one. */
+export interface Source {
+  /** The file, absolute. */
+  path: string;
+  part?: Part;
+  /** The PNG of its label map, absolute. */
+  map?: string;
+}
+
 /** Reads, decodes, composites and resizes one picture, its proportions kept. Throws what is wrong with the file. */
-export async function readPicture(path: string, options: ReadOptions): Promise<Rgb> {
-  const { size } = await Deno.stat(path);
-  if (size > options.maxFileBytes) {
-    throw new LatentError("data.large", {
-      what: `${path} is too large`,
-      found: `${size} bytes`,
-      wanted: `at most ${options.maxFileBytes} bytes`,
-    });
-  }
+export async function readPicture({ path, part, map }: Source, options: ReadOptions): Promise<Rgb> {
   const { background, filter, resize } = options;
-  const picture = await decodeImage(await Deno.readFile(path), { name: path });
+  const picture = await decodeImage(await bytesOf({ path, ...(part && { part }) }, options.maxFileBytes), {
+    name: path,
+  });
   const scale = resize / Math.min(picture.width, picture.height);
   const width = Math.round(picture.width * scale);
   const height = Math.round(picture.height * scale);
   const white = [255, 255, 255] as const;
   const resized = resample(composite(picture, background === "random" ? white : background), width, height, filter);
+  if (map !== undefined) resized.map = await readLabelMap(map, picture, resized);
   if (background !== "random" || !isClear(picture)) return resized;
   return { ...resized, clear: clearness(resample(transparency(picture), width, height, filter)) };
+}
+
+/** A picture's file as it is stored. */
+async function bytesOf({ path, part }: Source, maxBytes: number): Promise<Uint8Array> {
+  const size = part === undefined ? (await Deno.stat(path)).size : "bytes" in part ? part.bytes : 0;
+  if (size > maxBytes) throw tooLarge(path, size, maxBytes);
+  if (part === undefined) return await Deno.readFile(path);
+  if ("row" in part) return await readCell(path, part, maxBytes);
+  using file = await Deno.open(path);
+  return readAt(file, part.offset, part.bytes);
+}
+
+function tooLarge(path: string, size: number, maxBytes: number): LatentError {
+  return new LatentError("data.large", {
+    what: `${path} is too large`,
+    found: `${size} bytes`,
+    wanted: `at most ${maxBytes} bytes`,
+  });
 }
 
 function isClear({ data }: Picture): boolean {

@@ -10,6 +10,8 @@ export interface Rgb {
   data: Uint8ClampedArray<ArrayBuffer>;
   /** How transparent each pixel is, where another background than the white of `data` may be put: width × height bytes. */
   clear?: Uint8ClampedArray<ArrayBuffer>;
+  /** The class of each pixel, where a label map is: width × height bytes. */
+  map?: Uint8Array<ArrayBuffer>;
 }
 
 /** The filters: Pillow's BOX (area), BILINEAR and BICUBIC (a = −0.5). */

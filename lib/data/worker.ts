@@ -1,10 +1,10 @@
-import { type ReadOptions, readPicture } from "./read.ts";
+import { type ReadOptions, readPicture, type Source } from "./read.ts";
 import type { Rgb } from "./resample.ts";
 
 /** What a worker is asked: the picture in a file. */
 export interface Job {
   id: number;
-  path: string;
+  source: Source;
   options: ReadOptions;
 }
 
@@ -43,10 +43,10 @@ function serve(): void {
   const { postMessage } = globalThis as typeof globalThis & Pick<Worker, "postMessage">;
   let last = Promise.resolve();
   addEventListener("message", (event) => {
-    const { id, path, options } = (event as MessageEvent<Job>).data;
+    const { id, source, options } = (event as MessageEvent<Job>).data;
     last = last.then(async () => {
-      const result = await readPicture(path, options).catch((error): Unreadable => ({ reason: reasonOf(error) }));
-      const pixels = "data" in result ? [result.data, ...result.clear ? [result.clear] : []] : [];
+      const result = await readPicture(source, options).catch((error): Unreadable => ({ reason: reasonOf(error) }));
+      const pixels = "data" in result ? [result.data, result.clear ?? [], result.map ?? []].flat() : [];
       postMessage({ id, result } satisfies Answer, pixels.map(({ buffer }) => buffer));
     });
   });

@@ -1,8 +1,21 @@
 /** Diffusion: schedules, plans of steps, what a network's output means, losses, samplers. It never sees a model. @module */
+export * from "./condition_dropout.ts";
 export * from "./denoiser.ts";
+export * from "./guidance.ts";
 export * from "./loss.ts";
+export * from "./objective.ts";
 export * from "./parameterization.ts";
-export * from "./plan.ts";
-export * from "./samplers/ddim.ts";
-export * from "./samplers/sampler.ts";
+export { makePlan, type Plan, type Spacing, spacings, startingAt, type Step } from "./plan.ts";
+export { ddim } from "./samplers/ddim.ts";
+export { ddpm, type DdpmOptions } from "./samplers/ddpm.ts";
+export { dpmpp2m, dpmpp2mSde } from "./samplers/dpmpp.ts";
+export { euler, eulerAncestral } from "./samplers/euler.ts";
+export { heun } from "./samplers/heun.ts";
+export { lms } from "./samplers/lms.ts";
+export { type SamplerEntry, type SamplerName, samplerOf, samplers } from "./samplers/mod.ts";
+export { plms } from "./samplers/plms.ts";
+export type { EtaOptions, Sampler, SamplerOptions, SamplerStep, Steps } from "./samplers/sampler.ts";
+export { unipc } from "./samplers/unipc.ts";
 export * from "./schedule.ts";
+export * from "./tiles.ts";
+export * from "./weights.ts";

@@ -2,6 +2,7 @@
 export { composite, MAX_PIXELS, type Picture } from "./picture.ts";
 export { decodeImage } from "./decode.ts";
 export { grid, type GridOptions } from "./grid.ts";
+export { decodeIndexMap, encodeIndexMap, type IndexMap } from "./index_map.ts";
 export { type Curve, plotCurves, type PlotOptions } from "./plot.ts";
 export { encodePng } from "./png.ts";
 export { readPngText } from "./png_text.ts";

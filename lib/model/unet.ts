@@ -1,7 +1,7 @@
-import { Conv2d, GroupNorm, type Layer, Linear, Module, Sequential, silu } from "../nn/mod.ts";
+import { Conv2d, Embedding, GroupNorm, Linear, Module, segment, Sequential, silu } from "../nn/mod.ts";
 import { arange, cat, type Tensor } from "../tensor/mod.ts";
-import { Upsample } from "./blocks.ts";
-import { AttentionBlock, ResidualBlock, type ResidualBlockOptions, UnetDownsample } from "./unet_blocks.ts";
+import { type Condition, wantCondition } from "./condition.ts";
+import { StageBuilder } from "./unet_stages.ts";
 
 /** The architecture of a denoiser (`unet_config` of the released configurations). */
 export interface UnetOptions {
@@ -25,59 +25,59 @@ export interface UnetOptions {
   scaleShift: boolean;
   /** Change the resolution inside residual blocks instead of by a convolution. */
   residualResampling: boolean;
+  /** Change it by pooling and repetition alone. @default {false} */
+  plainResampling?: boolean;
+  /** Heads of plain attention on the way up, where they are others. @default {those of heads} */
+  headsUp?: number;
+  /** Attention splits q, k and v before heads, where it is plain. @default {false} */
+  newAttentionOrder?: boolean;
+  /** Transformers, which attend to a context, in place of plain attention. */
+  transformer?: {
+    /** Blocks in each place. */
+    depth: number;
+    /** Channels of the context's tokens. */
+    contextChannels: number;
+    /** Project by linear maps, as Stable Diffusion 2 does, in place of convolutions. @default {false} */
+    linear?: boolean;
+  };
+  /** Labels, the embedding of which is added to that of time. */
+  classes?: number;
 }
 
-type UnetLayer = Module<[Tensor, Tensor]> | Layer;
+/** One position of a {@linkcode Unet}: x [B, C, h, w], time embedding [B, E], context → [B, C', h', w']. */
+export type UnetStage = Module<[Tensor, Tensor, Tensor?]>;
 
-/** Layers of one position of the U-Net; residual blocks get the time embedding (TimestepEmbedSequential, openaimodel.py). */
-class Stage extends Module<[Tensor, Tensor]> {
-  readonly #layers: readonly UnetLayer[];
-
-  constructor(...layers: UnetLayer[]) {
-    super();
-    this.#layers = layers;
-  }
-
-  override *children(): ReturnType<Module["children"]> {
-    for (const [i, layer] of this.#layers.entries()) if (layer instanceof Module) yield [String(i), layer];
-  }
-
-  override forward(x: Tensor, emb: Tensor): Tensor {
-    let h = x;
-    for (const layer of this.#layers) {
-      const next = layer.call(h, emb);
-      if (h !== x) h.dispose();
-      h = next;
-    }
-    return h;
-  }
-}
-
-/** The U-Net (section 3.2; UNetModel, openaimodel.py): x [B, C, h, w] and steps t [B] → [B, C', h, w]. */
-export class Unet extends Module<[Tensor, Tensor]> {
+/**
+ * The U-Net (section 3.2; UNetModel, openaimodel.py): x [B, C, h, w], steps t [B] and a condition, where it takes one
+ * → [B, C', h, w].
+ */
+export class Unet extends Module<[Tensor, Tensor, Condition?]> {
   /** Sinusoids of t [B, C] → time embedding [B, 4C], C being `modelChannels`. */
   readonly time_embed: Sequential;
+  /** Labels [B] → [B, 4C], to be added to that. */
+  readonly label_emb: Embedding | undefined;
   /** The way down: each stage's output is kept for the way up. */
-  readonly input_blocks: readonly Module<[Tensor, Tensor]>[];
+  readonly input_blocks: readonly UnetStage[];
   /** Residual block, attention, residual block at the lowest resolution. */
-  readonly middle_block: Module<[Tensor, Tensor]>;
+  readonly middle_block: UnetStage;
   /** The way up: each stage takes what came before it and one kept output, joined by channels. */
-  readonly output_blocks: readonly Module<[Tensor, Tensor]>[];
+  readonly output_blocks: readonly UnetStage[];
   /** Norm, activation and the convolution to `outChannels`, which begins at zero. */
   readonly out: Sequential;
 
   /** The network, its weights yet to be filled: by `initialise` or `loadStateDict`. */
   constructor(readonly options: UnetOptions) {
     super();
-    const { modelChannels: base, multipliers, inChannels, outChannels } = options;
+    const { modelChannels: base, multipliers, outChannels, classes } = options;
     const embeddingChannels = 4 * base;
     this.time_embed = new Sequential(
       new Linear(base, embeddingChannels),
       silu,
       new Linear(embeddingChannels, embeddingChannels),
     );
-    const built = new Builder(options, embeddingChannels);
-    this.input_blocks = [new Stage(new Conv2d(inChannels, base, 3, { padding: 1 })), ...built.down()];
+    this.label_emb = classes === undefined ? undefined : new Embedding(classes, embeddingChannels);
+    const built = new StageBuilder(options, embeddingChannels);
+    this.input_blocks = built.down();
     this.middle_block = built.middle();
     this.output_blocks = built.up();
     this.out = new Sequential(
@@ -87,89 +87,48 @@ export class Unet extends Module<[Tensor, Tensor]> {
     );
   }
 
-  /** x [B, C, h, w] and steps [B] → prediction [B, C', h, w]; h and w are multiples of 2^(resolutions − 1). */
-  override forward(x: Tensor, t: Tensor): Tensor {
-    const emb = this.time_embed.call(timestepEmbedding(t, this.options.modelChannels));
+  /**
+   * x [B, C, h, w], steps [B] and the condition → prediction [B, C', h, w]; h and w are multiples of
+   * 2^(resolutions − 1).
+   *
+   * @throws LatentError `condition.shape` where the condition is another than the options say
+   */
+  override forward(x: Tensor, t: Tensor, condition: Condition = {}): Tensor {
+    this.#want(x, condition);
+    const { concat, context, classes } = condition;
+    const emb = this.#embedding(t, classes);
     const skips: Tensor[] = [];
-    let h = x.contiguous({ memoryFormat: "channels_last" });
-    for (const stage of this.input_blocks) skips.push(h = stage.call(h, emb));
-    h = this.middle_block.call(h, emb);
+    let h = (concat === undefined ? x : cat([x, concat], 1)).contiguous({ memoryFormat: "channels_last" });
+    for (const stage of this.input_blocks) {
+      skips.push(h = segment([h, emb, context], (h, emb, context) => stage.call(h, emb, context)));
+    }
+    h = segment([h, emb, context], (h, emb, context) => this.middle_block.call(h, emb, context));
     for (const stage of this.output_blocks) {
       using skip = skips.pop()!;
-      using joined = cat([h, skip], 1);
-      h.dispose();
-      h = stage.call(joined, emb);
+      using before = h;
+      h = segment([before, skip, emb, context], (h, skip, emb, context) => {
+        using joined = cat([h, skip], 1);
+        h.dispose();
+        skip.dispose();
+        return stage.call(joined, emb, context);
+      });
     }
     return this.out.call(h);
   }
-}
 
-/** Lays out the stages: the stack keeps one skip an input stage, each output stage takes one. */
-class Builder {
-  readonly #skips: number[];
-  #channels: number;
-
-  constructor(private readonly o: UnetOptions, private readonly embeddingChannels: number) {
-    this.#channels = o.modelChannels;
-    this.#skips = [this.#channels];
+  #embedding(t: Tensor, classes?: Tensor): Tensor {
+    const time = this.time_embed.call(timestepEmbedding(t, this.options.modelChannels));
+    return classes === undefined ? time : time.add(this.label_emb!.call(classes));
   }
 
-  down(): Stage[] {
-    return this.o.multipliers.flatMap((multiplier, level) => {
-      const blocks = Array.from(
-        { length: this.o.residualBlocks },
-        (_, i) => this.#block(this.#channels, multiplier, level, level === 0 && i === 0),
-      );
-      for (const _ of blocks) this.#skips.push(this.#channels);
-      if (level === this.o.multipliers.length - 1) return blocks.map((b) => new Stage(...b));
-      this.#skips.push(this.#channels);
-      return [...blocks.map((b) => new Stage(...b)), new Stage(this.#resampled("down"))];
+  #want({ shape }: Tensor, condition: Condition): void {
+    const { inChannels, transformer, classes } = this.options;
+    const [b, c, h, w] = shape as [number, number, number, number];
+    wantCondition(condition, {
+      concat: c < inChannels ? [b, inChannels - c, h, w] : undefined,
+      context: transformer && [b, -1, transformer.contextChannels],
+      classes: classes === undefined ? undefined : [b],
     });
-  }
-
-  middle(): Stage {
-    const c = this.#channels;
-    return new Stage(this.#residual(c, c), new AttentionBlock(c, this.#heads(c)), this.#residual(c, c));
-  }
-
-  up(): Stage[] {
-    const levels = [...this.o.multipliers.entries()].reverse();
-    return levels.flatMap(([level, multiplier]) =>
-      Array.from({ length: this.o.residualBlocks + 1 }, (_, i) => {
-        const layers = this.#block(this.#channels + this.#skips.pop()!, multiplier, level);
-        const last = i === this.o.residualBlocks && level > 0;
-        return new Stage(...layers, ...(last ? [this.#resampled("up")] : []));
-      })
-    );
-  }
-
-  #block(inChannels: number, multiplier: number, level: number, centred = false): UnetLayer[] {
-    this.#channels = multiplier * this.o.modelChannels;
-    const attention = this.o.attentionFactors.includes(2 ** level);
-    return [
-      this.#residual(inChannels, this.#channels, centred ? { centred } : {}),
-      ...(attention ? [new AttentionBlock(this.#channels, this.#heads(this.#channels))] : []),
-    ];
-  }
-
-  #residual(
-    channels: number,
-    outChannels: number,
-    more: Pick<ResidualBlockOptions, "resample" | "centred"> = {},
-  ): ResidualBlock {
-    const { dropout, scaleShift } = this.o;
-    const { embeddingChannels } = this;
-    return new ResidualBlock({ channels, outChannels, embeddingChannels, dropout, scaleShift, ...more });
-  }
-
-  #resampled(direction: "up" | "down"): UnetLayer {
-    const c = this.#channels;
-    if (this.o.residualResampling) return this.#residual(c, c, { resample: direction });
-    return direction === "down" ? new UnetDownsample(c) : new Upsample(c);
-  }
-
-  #heads(channels: number): number {
-    return "count" in this.o.heads ? this.o.heads.count : channels / this.o.heads.channels;
   }
 }
 

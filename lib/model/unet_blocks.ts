@@ -62,7 +62,8 @@ export class ResidualBlock extends Module<[Tensor, Tensor]> {
 }
 
 const same: Layer = { call: (x) => x };
-const halved: Layer = { call: (x) => x.avgPool2d(2, 2) };
+/** [B, C, h, w] → [B, C, h/2, w/2] by means. */
+export const halved: Layer = { call: (x) => x.avgPool2d(2, 2) };
 
 function scopedChange(x: Tensor, change: Layer): Tensor {
   using activated = x.silu();

@@ -95,15 +95,15 @@ export class Embedding extends Module {
   /** [N, D], a row for each integer. */
   readonly weight: Tensor;
 
-  /** N vectors (`count`) of D numbers (`features`), yet to be filled. */
-  constructor(count: number, features: number) {
+  /** N vectors (`count`) of D numbers (`features`), yet to be filled. @param std their deviation at the start */
+  constructor(count: number, features: number, private readonly std = 1) {
     super();
     this.weight = parameter([count, features]);
   }
 
-  /** Standard normal. */
+  /** Normal. */
   override reset(generator: Generator): void {
-    this.weight.normal_(0, 1, { generator });
+    this.weight.normal_(0, this.std, { generator });
   }
 
   /** Integers [...] from 0 to N − 1 → their rows, [..., D]. */

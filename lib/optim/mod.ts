@@ -2,4 +2,12 @@
 export * from "./adam.ts";
 export * from "./clip.ts";
 export * from "./ema.ts";
-export { constant, type LearningRate, warmup, warmupCosine } from "./schedule.ts";
+export {
+  constant,
+  cycledRate,
+  type LearningRate,
+  type RateCycle,
+  type RateSettings,
+  warmup,
+  warmupCosine,
+} from "./schedule.ts";

@@ -1,20 +1,6 @@
-import type { UnetOptions } from "../model/mod.ts";
+import type { EncoderOptions, UnetOptions } from "../model/mod.ts";
 import { firstStageOf, type ReleasedFirstStage } from "./compvis_first_stage.ts";
 import type { ConditionYaml, DiffusionParams, LatentParams, SchedulerYaml, UnetParams } from "./compvis_schema.ts";
-
-/** What a released U-Net has beyond {@linkcode UnetOptions}; without it a network of them is another. */
-export interface UnetMore {
-  /** Transformers that take a condition of so many channels, in place of attention. */
-  transformer?: { depth: number; contextChannels: number };
-  /** Labels that are added to the time embedding. */
-  classes?: number;
-  /** Attention that splits q, k and v before heads. */
-  newAttentionOrder?: true;
-  /** Heads of attention on the way up, where they are others. */
-  headsUp?: number;
-  /** Changes of resolution by pooling and repetition alone. */
-  plainResampling?: true;
-}
 
 /** How noise grows, by the names of what is linear: √β, β, β², or a cosine for ᾱ. */
 export type ReleasedSchedule =
@@ -23,29 +9,10 @@ export type ReleasedSchedule =
 
 /** What makes a condition of a batch's data. */
 export type ReleasedEncoder =
-  | { kind: "identity" }
-  | { kind: "class"; classes: number; channels: number }
-  | {
-    kind: "text";
-    channels: number;
-    layers: number;
-    vocabulary: number;
-    /** Tokens. */
-    length: number;
+  | Exclude<EncoderOptions, { kind: "text" }>
+  | Extract<EncoderOptions, { kind: "text" }> & {
     /** Whether it takes texts; else tokens. */
     tokenizer: boolean;
-    dropout: number;
-  }
-  | {
-    kind: "rescale";
-    stages: number;
-    method: string;
-    /** Of the size in each stage. */
-    factor: number;
-    inChannels: number;
-    /** After a convolution, where there is one. */
-    outChannels?: number;
-    bias: boolean;
   };
 
 /** The condition of a denoiser. */
@@ -63,13 +30,13 @@ export interface ReleasedCondition {
   trained: boolean;
 }
 
-/** A factor of the learning rate by step. */
-export type ReleasedRate =
-  | {
-    kind: "linear" | "cosine-cycles";
-    cycles: { warmup: number; length: number; start: number; most: number; least: number }[];
-  }
-  | { kind: "cosine"; warmup: number; steps: number; start: number; most: number; least: number };
+/** A factor of the learning rate by step: what `cycledRate` and a config's `optimizer.rate` take. */
+export interface ReleasedRate {
+  /** What the fall of each cycle is like. */
+  kind: "linear" | "cosine";
+  /** One after the other: steps of the rise and in all, the factor at the start, after the rise and at the end. */
+  cycles: { warmup: number; length: number; start: number; most: number; least: number }[];
+}
 
 /** A diffusion model of a configuration. */
 export interface ReleasedDiffusion {
@@ -79,8 +46,8 @@ export interface ReleasedDiffusion {
   firstStage: ReleasedFirstStage;
   /** The denoiser. */
   unet: UnetOptions;
-  /** What it has besides; undefined where that is all. */
-  unetMore?: UnetMore;
+  /** Whether it was trained with activations computed again on the way back. */
+  recompute: boolean;
   /** Undefined for an unconditional model. */
   condition?: ReleasedCondition;
   /** How noise grows. */
@@ -132,11 +99,10 @@ export function pixelDiffusionOf(p: DiffusionParams): ReleasedDiffusion {
 }
 
 function commonOf(p: DiffusionParams): Omit<ReleasedDiffusion, "firstStage" | "clamped" | "latentScale"> {
-  const more = unetMoreOf(p.unet_config.params);
   return {
     kind: "diffusion",
     unet: unetOf(p.unet_config.params),
-    ...Object.keys(more).length === 0 ? {} : { unetMore: more },
+    recompute: p.unet_config.params.use_checkpoint,
     schedule: scheduleOf(p),
     predict: p.parameterization,
     size: p.image_size,
@@ -165,17 +131,21 @@ function unetOf(p: UnetParams): UnetOptions {
     dropout: p.dropout,
     scaleShift: p.use_scale_shift_norm,
     residualResampling: p.resblock_updown,
+    ...p.conv_resample || p.resblock_updown ? {} : { plainResampling: true },
+    ...p.num_classes === null ? {} : { classes: p.num_classes },
+    ...attentionOf(p),
   };
 }
 
-function unetMoreOf(p: UnetParams): UnetMore {
-  const transformer = { depth: p.transformer_depth, contextChannels: p.context_dim ?? 0 };
+function attentionOf(p: UnetParams): Pick<UnetOptions, "headsUp" | "newAttentionOrder" | "transformer"> {
+  if (p.context_dim !== null) { // with use_spatial_transformer, and only with it
+    const linear = p.use_linear_in_transformer ? { linear: true } : {};
+    return { transformer: { depth: p.transformer_depth, contextChannels: p.context_dim, ...linear } };
+  }
+  const { num_heads_upsample: up, num_head_channels: channels } = p;
   return {
-    ...p.use_spatial_transformer ? { transformer } : {},
-    ...p.num_classes === null ? {} : { classes: p.num_classes },
     ...p.use_new_attention_order ? { newAttentionOrder: true } : {},
-    ...p.num_heads_upsample < 1 || p.num_heads_upsample === p.num_heads ? {} : { headsUp: p.num_heads_upsample },
-    ...p.conv_resample || p.resblock_updown ? {} : { plainResampling: true },
+    ...up < 1 || up === p.num_heads || channels > 0 ? {} : { headsUp: up },
   };
 }
 
@@ -224,6 +194,7 @@ function encoderOf({ target, params: p }: EncoderYaml): ReleasedEncoder {
         length: p.max_seq_len,
         tokenizer: p.use_tokenizer,
         dropout: p.embedding_dropout,
+        logits: true,
       };
     case "ldm.modules.encoders.modules.SpatialRescaler":
       return {
@@ -240,10 +211,10 @@ function encoderOf({ target, params: p }: EncoderYaml): ReleasedEncoder {
 
 function rateOf({ target, params: p }: SchedulerYaml): ReleasedRate {
   if (target === "ldm.lr_scheduler.LambdaWarmUpCosineScheduler") {
-    const { warm_up_steps: warmup, max_decay_steps: steps, lr_start: start, lr_max: most, lr_min: least } = p;
-    return { kind: "cosine", warmup, steps, start, most, least };
+    const { warm_up_steps: warmup, max_decay_steps: length, lr_start: start, lr_max: most, lr_min: least } = p;
+    return { kind: "cosine", cycles: [{ warmup, length, start, most, least }] };
   }
-  const kind = target === "ldm.lr_scheduler.LambdaLinearScheduler" ? "linear" : "cosine-cycles";
+  const kind = target === "ldm.lr_scheduler.LambdaLinearScheduler" ? "linear" : "cosine";
   const cycles = p.warm_up_steps.map((warmup, i) => ({
     warmup,
     length: p.cycle_lengths[i]!,

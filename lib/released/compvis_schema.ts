@@ -5,7 +5,7 @@ const irrelevant = {
   model: ["ckpt_path", "ignore_keys", "monitor", "image_key", "colorize_nlabels", "log_every_t", "load_only_unet"],
   firstStage: ["batch_resize_range", "lr_g_factor", "sane_index_shape", "scheduler_config"],
   loss: ["pixelloss_weight", "n_classes"], // stored by the original and not used; for its log
-  unet: ["image_size", "use_checkpoint", "use_fp16", "legacy"], // `legacy` changes nothing where heads are given
+  unet: ["image_size", "use_fp16", "legacy"], // `legacy` changes nothing where heads are given
   condition: ["key", "device"],
 } as const;
 
@@ -133,7 +133,9 @@ const unet = named(
     resblock_updown: z.boolean().default(false),
     conv_resample: z.boolean().default(true),
     use_new_attention_order: z.boolean().default(false),
+    use_checkpoint: z.boolean().default(false),
     use_spatial_transformer: z.boolean().default(false),
+    use_linear_in_transformer: z.boolean().default(false),
     transformer_depth: count.max(64).default(1),
     context_dim: count.nullable().default(null),
     num_classes: count.nullable().default(null),
@@ -171,7 +173,7 @@ const rescaler = named(
   ["ldm.modules.encoders.modules.SpatialRescaler"],
   z.strictObject({
     n_stages: z.int().min(0).max(16).default(1),
-    method: z.enum(["nearest", "linear", "bilinear", "trilinear", "bicubic", "area"]).default("bilinear"),
+    method: z.enum(["nearest", "bilinear", "bicubic", "area"]).default("bilinear"),
     multiplier: z.number().positive().default(0.5),
     in_channels: count.default(3),
     out_channels: count.nullable().default(null),

@@ -6,7 +6,6 @@ export type {
   ReleasedEncoder,
   ReleasedRate,
   ReleasedSchedule,
-  UnetMore,
 } from "./compvis_diffusion.ts";
 export type { ReleasedFirstStage, ReleasedLoss } from "./compvis_first_stage.ts";
 export { type CheckpointParts, type PartNames, splitCheckpoint } from "./split.ts";

@@ -6,7 +6,7 @@ import { type Module, onDevice } from "../nn/mod.ts";
 import { type Device, scope, type Tensor } from "../tensor/mod.ts";
 
 /** Networks whose features tell how far two images are apart. */
-export type PerceptualName = Exclude<PublishedNetwork, "inception">;
+export type PerceptualName = Extract<PublishedNetwork, "efficientnet-lite0" | `lpips-${string}`>;
 
 /** All of them. */
 export const perceptualNames: readonly PerceptualName[] = [

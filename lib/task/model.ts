@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import * as z from "zod";
 import { check, LatentError, sha256File } from "../base/mod.ts";
-import { linearSqrt, type Parameterization, type Schedule } from "../diffusion/mod.ts";
+import { makeSchedule, type Parameterization, type Schedule, type ScheduleOptions } from "../diffusion/mod.ts";
 import { loadTensors, SafetensorsFile, tensorSources, writeSafetensors } from "../file/mod.ts";
 import { type FirstStageNetwork, firstStageOf, type FirstStageOptions, Unet, type UnetOptions } from "../model/mod.ts";
 import { type AnyModule, onDevice } from "../nn/mod.ts";
@@ -41,13 +41,26 @@ const unetSchema = z.strictObject({
   dropout: z.number(),
   scaleShift: z.boolean(),
   residualResampling: z.boolean(),
+  plainResampling: z.boolean().exactOptional(),
+  headsUp: count.exactOptional(),
+  newAttentionOrder: z.boolean().exactOptional(),
+  transformer: z.strictObject({ depth: count.max(64), contextChannels: count, linear: z.boolean().exactOptional() })
+    .exactOptional(),
+  classes: count.exactOptional(),
 });
 const firstStageSchema = z.strictObject({ kind: z.literal("autoencoder"), autoencoder: stageSchema });
 const diffusionSchema = z.strictObject({
   kind: z.literal("diffusion"),
   autoencoder: stageSchema,
   unet: unetSchema,
-  schedule: z.strictObject({ steps: count, start: z.number(), end: z.number() }),
+  schedule: z.strictObject({
+    kind: z.enum(["linear-sqrt", "linear", "sqrt", "cosine"]).exactOptional(),
+    steps: count,
+    start: z.number().exactOptional(),
+    end: z.number().exactOptional(),
+    offset: z.number().exactOptional(),
+    zeroTerminalSnr: z.boolean().exactOptional(),
+  }),
   predict: z.enum(["eps", "x0", "v"]),
   latentScale: z.number().positive(),
   size: count,
@@ -59,8 +72,8 @@ const diffusionSchema = z.strictObject({
 
 /** What a denoiser was trained with and sampling must know, beside the networks. */
 export interface DenoiserSettings {
-  /** How noise grows, linear in √β. */
-  schedule: { steps: number; start: number; end: number };
+  /** How noise grows. */
+  schedule: ScheduleOptions & { steps: number };
   /** What the network predicts. */
   predict: Parameterization;
   /** Latents are multiplied by it after encoding and divided before decoding. */
@@ -139,7 +152,7 @@ export async function loadDiffusion(path: string, device: Device = "cpu"): Promi
   const hash = await sha256File(modelPath(path));
   return read(path, device, (file, value, tensors) => {
     const { autoencoder, unet: options, kind: _, ...settings } = checked(diffusionSchema, value, file);
-    const noise = linearSqrt(settings.schedule);
+    const noise = makeSchedule(settings.schedule);
     using owned = new DisposableStack();
     const firstStage = loaded(() => firstStageOf(autoencoder), tensors, "first_stage_model.", file, device);
     owned.use(firstStage);

@@ -1,6 +1,7 @@
 import { LatentError } from "../base/mod.ts";
+import { inTiles, type Tile } from "../diffusion/mod.ts";
 import type { FirstStage } from "../model/mod.ts";
-import { scope, type Tensor, tensor, zeros } from "../tensor/mod.ts";
+import { type Tensor, tensor } from "../tensor/mod.ts";
 
 /** How images are cut into tiles, in pixels, both multiples of f. */
 export interface TileOptions {
@@ -26,9 +27,9 @@ export function tiled(firstStage: FirstStage, { tile, overlap }: TileOptions): F
   return {
     factor,
     latentChannels,
-    encode: (image) => inTiles(image, { ...cells, from: factor, to: 1 }, (part) => firstStage.encode(part)),
+    encode: (image) => fading(image, { ...cells, from: factor, to: 1 }, (part) => firstStage.encode(part)),
     latent: (encoding, normal) => firstStage.latent(encoding, normal),
-    decode: (z) => inTiles(z, { ...cells, from: 1, to: factor }, (part) => firstStage.decode(part)),
+    decode: (z) => fading(z, { ...cells, from: 1, to: factor }, (part) => firstStage.decode(part)),
   };
 }
 
@@ -40,31 +41,24 @@ interface Tiling {
   to: number;
 }
 
-function inTiles(x: Tensor, tiling: Tiling, map: (part: Tensor) => Tensor): Tensor {
+function fading(x: Tensor, tiling: Tiling, map: (part: Tensor) => Tensor): Tensor {
   const { tile, from, to } = tiling;
-  const [batch, _, height = 0, width = 0] = x.shape;
+  const [height = 0, width = 0] = x.shape.slice(2);
   const fits = Math.max(height, width) <= tile * from;
   const odd = x.shape.length !== 4 || height % from !== 0 || width % from !== 0; // which map is to refuse
   if (fits || odd) return map(x);
-  return scope(() => {
-    const columns = bandsOf(width, tiling);
-    let whole: Tensor | undefined;
-    for (const row of bandsOf(height, tiling)) {
-      for (const column of columns) {
-        whole = scope(() => {
-          const part = map(x.narrow(2, row.from, row.size * from).narrow(3, column.from, column.size * from));
-          const { dtype, device, shape } = part;
-          const sizes = [batch!, shape[1]!, height / from * to, width / from * to];
-          const target = whole ?? zeros(sizes, { dtype, device });
-          const weights = tensor(row.weights, { shape: [row.weights.length, 1], dtype, device })
-            .mul(tensor(column.weights, { dtype, device }));
-          target.narrow(2, row.to, row.size * to).narrow(3, column.to, column.size * to).addcmul_(part, weights);
-          return target;
-        });
-      }
-    }
-    return whole!;
-  });
+  const columns = bandsOf(width, tiling);
+  const tiles = bandsOf(height, tiling).flatMap((row) =>
+    columns.map((column): Tile => ({
+      from: [row.from, column.from],
+      size: [row.size * from, column.size * from],
+      to: [row.to, column.to],
+      weights: ({ dtype, device }) =>
+        tensor(row.weights, { shape: [row.weights.length, 1], dtype, device })
+          .mul(tensor(column.weights, { dtype, device })),
+    }))
+  );
+  return inTiles(x, tiles, [height / from * to, width / from * to], map);
 }
 
 /** One tile along one side: where it begins in what is given and in the result, its cells, its weights in the result. */

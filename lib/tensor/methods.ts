@@ -627,6 +627,10 @@ export abstract class TensorMethods extends Handle {
   upsampleBilinear2d(outputSize: readonly number[] | number, alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor {
     return one(op.upsample_bilinear2d, [this, outputSize, alignCorners, scalesH, scalesW]);
   }
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+  upsampleBicubic2d(outputSize: readonly number[] | number, alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor {
+    return one(op.upsample_bicubic2d, [this, outputSize, alignCorners, scalesH, scalesW]);
+  }
   /** `aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2dAa(outputSize: readonly number[] | number, alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor {
     return one(op._upsample_bilinear2d_aa, [this, outputSize, alignCorners, scalesH, scalesW]);
@@ -674,6 +678,10 @@ export abstract class TensorMethods extends Handle {
   /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(p?: number, options?: { generator?: Generator | null }): this {
     return into(op.bernoulli___float, [this, p, options?.generator], this);
+  }
+  /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
+  poisson(generator?: Generator | null): Tensor {
+    return one(op.poisson, [this, generator]);
   }
   /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
   random_(from: number, to?: number | null, options?: { generator?: Generator | null }): this {

@@ -11,7 +11,21 @@ export function enableGrad<T>(body: () => T): T {
   return withGrad(true, body);
 }
 
+let now: readonly [Device, "float32" | "bfloat16" | "float16"] = ["cpu", "float32"];
+
 /** Runs `body` with matrix products and convolutions in a lower precision; `float32` changes nothing. */
 export function autocast<T>(device: Device, dtype: "float32" | "bfloat16" | "float16", body: () => T): T {
-  return withAutocast(device.split(":")[0]!, dtype === "float32" ? null : dtypeNumber(dtype), body);
+  const before = now;
+  now = [device, dtype];
+  try {
+    return withAutocast(device.split(":")[0]!, dtype === "float32" ? null : dtypeNumber(dtype), body);
+  } finally {
+    now = before;
+  }
+}
+
+/** What runs a body under the autocast of now. */
+export function currentAutocast(): <T>(body: () => T) => T {
+  const [device, dtype] = now;
+  return (body) => autocast(device, dtype, body);
 }

@@ -50,15 +50,29 @@ const optimisation = {
     cosine: positive.optional().describe(
       "Step at which the learning rate has fallen to 0 along a cosine; else it stays.",
     ),
+    rate: z.strictObject({
+      kind: z.enum(["linear", "cosine"]).default("linear").describe("Along what the rate falls."),
+      cycles: z.array(z.strictObject({
+        warmup: z.int().min(0),
+        length: positive,
+        start: z.number().min(0),
+        most: z.number().min(0),
+        least: z.number().min(0),
+      })).min(1).describe("Steps of a rise and in all, and the rate's factor at first, after the rise and at the end."),
+    }).optional().describe("Rises and falls of the learning rate, in place of warmup and cosine."),
     clip: z.number().positive().default(1).describe("Largest norm of all gradients together."),
     betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe(
       "How much of the old the averages of gradients and of their squares keep.",
     ),
     weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled weight decay."),
+    recompute: z.boolean().default(false).describe(
+      "Compute activations again on the way back: less memory, more time.",
+    ),
     emaDecay: z.number().min(0).max(1).default(0.9999).describe("Of the averaged weights, which are the ones used."),
-  }).superRefine(({ warmup, cosine = Infinity }, context) => {
-    if (cosine > warmup) return;
-    context.addIssue({ code: "custom", path: ["cosine"], message: `more than the ${warmup} steps of warmup` });
+  }).superRefine(({ warmup, cosine, rate }, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (cosine !== undefined && cosine <= warmup) issue("cosine", `more than the ${warmup} steps of warmup`);
+    if (rate !== undefined && (warmup > 0 || cosine !== undefined)) issue("rate", "nothing beside warmup and cosine");
   }).prefault({}),
   every: z.strictObject({
     validate: positive.default(500).describe("Steps between validation losses."),
@@ -175,18 +189,36 @@ export const denoiseSchema = z.strictObject({
   ...pictures,
   model: unetSchema.prefault({}),
   schedule: z.strictObject({
+    kind: z.enum(["linear-sqrt", "linear", "sqrt", "cosine"]).default("linear-sqrt").describe(
+      "What grows evenly: √β, β, β², or the angle whose squared cosine is ᾱ.",
+    ),
     steps: positive.default(1000).describe("Number of noise levels T."),
-    start: z.number().positive().default(0.0015).describe("β of the first step."),
-    end: z.number().positive().max(0.999).default(0.0195).describe("β of the last."),
-  }).prefault({}).describe("Linear in √β."),
+    start: z.number().positive().max(0.999).default(0.0015).describe("β of the first step; not of `cosine`."),
+    end: z.number().positive().max(0.999).default(0.0195).describe("β of the last; not of `cosine`."),
+    offset: z.number().min(0).max(1).default(0.008).describe("What the angle of `cosine` begins with."),
+    zeroTerminalSnr: z.boolean().default(false).describe("Leave nothing of the signal at the last step."),
+  }).prefault({}).describe("How noise grows."),
   objective: z.strictObject({
     predict: z.enum(["eps", "x0", "v"]).default("eps").describe("What the network predicts."),
     loss: z.enum(["l1", "l2"]).default("l2").describe("Absolute or squared difference."),
+    simpleWeight: z.number().min(0).default(1).describe("Weight of the mean error."),
+    boundWeight: z.number().min(0).default(0).describe("Weight of the variational bound."),
+    posteriorBeta: z.number().min(0).max(1).default(0).describe(
+      "Share of β in the posterior's variance, for the bound.",
+    ),
+    minSnr: z.number().positive().optional().describe("Largest weight γ that a step has by its signal-to-noise ratio."),
+    logvar: z.strictObject({
+      start: z.number().default(0).describe("Log-variance of the error at every step, at the start."),
+      learn: z.boolean().default(false).describe("Learn it, for each step."),
+    }).prefault({}),
     latentScale: z.union([z.literal("first-batch"), z.number().positive()]).default("first-batch")
       .describe("What latents are multiplied by: 1/std of the first batch, or a number."),
     sampleSteps: positive.default(50).describe("DDIM steps of the sample grids."),
   }).prefault({}),
   ...optimisation,
+}).superRefine(({ schedule, objective }, context) => {
+  if (!schedule.zeroTerminalSnr || objective.predict !== "eps") return;
+  context.addIssue({ code: "custom", path: ["objective", "predict"], message: "v or x0: noise alone tells no signal" });
 });
 
 /** A checked config of a first stage's training. */
@@ -209,6 +241,7 @@ export const changeable: readonly string[] = [
   "data",
   "firstStage",
   "latents",
+  "optimizer.recompute",
   "images.workers",
   "perceptual.weights",
   "every.validate",

@@ -1,10 +1,10 @@
 import { join } from "@std/path";
-import { addNoise, linearSqrt, sampleLoss, type Schedule } from "../diffusion/mod.ts";
+import { addNoise, diffusionObjective, makeSchedule } from "../diffusion/mod.ts";
 import { AutoencoderKL, type FirstStage, type FirstStageNetwork, type Unet } from "../model/mod.ts";
 import { type LatentDiffusion, sample, saveDiffusion, saveFirstStage } from "../task/mod.ts";
 import { disk } from "../file/mod.ts";
 import { grid } from "../image/mod.ts";
-import { type Generator, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
+import { full, type Generator, keep, noGrad, randint, randn, scope, type Tensor } from "../tensor/mod.ts";
 import type { DenoiseConfig } from "./config.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -14,9 +14,15 @@ export function firstStagePath(folder: string): string {
 }
 
 /** The denoiser's training: eq. 2 of the paper on latents of the frozen first stage, with t uniform. */
-export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config: DenoiseConfig): Trainee {
-  const { schedule, objective: { predict, loss, latentScale, sampleSteps }, size } = config;
-  const noiseSchedule = linearSqrt(schedule);
+export function denoiseTrainee(
+  firstStage: FirstStageNetwork,
+  unet: Unet,
+  config: DenoiseConfig,
+): Trainee & Disposable {
+  const { schedule, objective: { predict, logvar: { start, learn }, latentScale, sampleSteps }, size } = config;
+  const noiseSchedule = makeSchedule(schedule);
+  const objective = diffusionObjective(noiseSchedule, config.objective);
+  const logvar = keep(full([schedule.steps], start, { device: deviceOf(unet) })).requiresGrad_(learn);
   const settings = { schedule, predict, size };
 
   /** Encodings → latents, drawn from them where they are distributions, scaled. */
@@ -34,8 +40,9 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
     return mean.addcmul(std, normal!(mean.shape));
   };
 
-  const trainee: Trainee = {
+  const trainee: Trainee & Disposable = {
     network: unet,
+    ...learn && { extraParameters: new Map([["logvar", logvar]]) },
     state: { latentScale: latentScale === "first-batch" ? 1 : latentScale },
     begin(folder) {
       const path = firstStagePath(folder);
@@ -52,7 +59,8 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
       const steps = randint(0, schedule.steps, [z.shape[0]!], { generator, device: z.device });
       const t = Array.from(steps.data() as BigInt64Array, Number);
       const x = addNoise(noiseSchedule, z, noise, t);
-      return { loss: sampleLoss(loss, unet.call(x, steps), target(config, noiseSchedule, z, noise, t)).mean(null) };
+      const { loss, log: { loss: _, ...terms } } = objective(unet.call(x, steps), { x0: z, noise, t }, logvar);
+      return { loss, terms };
     },
     async show(_, signal) {
       const options = { seed: 0, count: 16, steps: sampleSteps, device: deviceOf(unet), ...signal && { signal } };
@@ -62,6 +70,7 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
       throw new Error("no batch was sampled");
     },
     save: (path) => saveDiffusion(path, firstStage, unet, { ...settings, latentScale: trainee.state["latentScale"]! }),
+    [Symbol.dispose]: () => logvar.dispose(),
   };
 
   const modelOf = (): LatentDiffusion => ({
@@ -76,19 +85,6 @@ export function denoiseTrainee(firstStage: FirstStageNetwork, unet: Unet, config
   });
 
   return trainee;
-}
-
-/** What the network should say: the noise, the latent, or √ᾱ·ε − √(1−ᾱ)·x0. */
-function target(
-  { objective: { predict } }: DenoiseConfig,
-  schedule: Schedule,
-  z: Tensor,
-  noise: Tensor,
-  t: readonly number[],
-): Tensor {
-  if (predict === "eps") return noise;
-  if (predict === "x0") return z;
-  return addNoise(schedule, noise, z.neg(), t);
 }
 
 function deviceOf(unet: Unet): string {

@@ -66,11 +66,9 @@ export function diffusionNetworks(config: DenoiseConfig, device: Device, folder?
     const factor = firstStage.factor * 2 ** (config.model.multipliers.length - 1);
     wantDivisible(config.size, factor, "first stage and U-Net together");
     const unet = onDevice(device, () => new Unet(unetOptions(config.model, firstStage.latentChannels)));
-    return {
-      trainee: denoiseTrainee(firstStage, unet, config),
-      latent: latentOf(firstStage, config.size),
-      [Symbol.dispose]: () => (firstStage.dispose(), unet.dispose()),
-    };
+    const trainee = denoiseTrainee(firstStage, unet, config);
+    const dispose = () => (trainee[Symbol.dispose](), firstStage.dispose(), unet.dispose());
+    return { trainee, latent: latentOf(firstStage, config.size), [Symbol.dispose]: dispose };
   } catch (error) {
     firstStage.dispose();
     throw error;

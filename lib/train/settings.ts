@@ -1,5 +1,6 @@
 import type { Dataset } from "../data/mod.ts";
 import type { Parameterization } from "../diffusion/mod.ts";
+import type { RateSettings } from "../optim/mod.ts";
 import type { PerceptualName } from "../task/mod.ts";
 
 /**
@@ -53,12 +54,21 @@ export interface TrainingSettings {
     warmup?: number;
     /** Step at which the learning rate has fallen to 0 along a cosine; it stays unless given. */
     cosine?: number | undefined;
+    /** Rises and falls of the learning rate, in place of both; a released configuration's `rate` is such a one. */
+    rate?: {
+      /** Along what the rate falls. @default {"linear"} */
+      kind?: RateSettings["kind"];
+      /** One after the other. */
+      cycles: RateSettings["cycles"];
+    } | undefined;
     /** Largest norm of all gradients together. @default {1} */
     clip?: number;
     /** How much of the old the averages of gradients and of their squares keep. @default {[0.9, 0.999]} */
     betas?: [number, number];
     /** AdamW's decoupled weight decay. @default {0.01} */
     weightDecay?: number;
+    /** Compute activations again on the way back: less memory, more time, the same bits. @default {false} */
+    recompute?: boolean;
     /** Of the averaged weights, which are the ones used. @default {0.9999} */
     emaDecay?: number;
   };
@@ -171,14 +181,20 @@ export interface DiffusionSettings extends TrainingSettings {
     /** Change the resolution inside residual blocks. @default {false} */
     residualResampling?: boolean;
   };
-  /** How noise grows, linear in √β. */
+  /** How noise grows. */
   schedule?: {
+    /** What grows evenly: √β, β, β², or the angle whose squared cosine is ᾱ. @default {"linear-sqrt"} */
+    kind?: "linear-sqrt" | "linear" | "sqrt" | "cosine";
     /** T. @default {1000} */
     steps?: number;
-    /** β of the first step. @default {0.0015} */
+    /** β of the first step; not of `cosine`. @default {0.0015} */
     start?: number;
-    /** β of the last. @default {0.0195} */
+    /** β of the last; not of `cosine`. @default {0.0195} */
     end?: number;
+    /** What the angle of `cosine` begins with, as a share of its whole. @default {0.008} */
+    offset?: number;
+    /** Leave nothing of the signal at the last step; not where the noise is predicted. @default {false} */
+    zeroTerminalSnr?: boolean;
   };
   /** What is learned. */
   objective?: {
@@ -186,6 +202,21 @@ export interface DiffusionSettings extends TrainingSettings {
     predict?: Parameterization;
     /** Mean absolute or squared error. @default {"l2"} */
     loss?: "l1" | "l2";
+    /** Weight of the mean error. @default {1} */
+    simpleWeight?: number;
+    /** Weight of the variational bound. @default {0} */
+    boundWeight?: number;
+    /** Share of β in the posterior's variance, on which the bound depends. @default {0} */
+    posteriorBeta?: number;
+    /** Largest weight γ that a step has by its signal-to-noise ratio (Hang et al. 2023); all weigh 1 unless given. */
+    minSnr?: number | undefined;
+    /** Log-variance of the error, which divides it. */
+    logvar?: {
+      /** At every step, at the start. @default {0} */
+      start?: number;
+      /** Whether it is learned, for each step. @default {false} */
+      learn?: boolean;
+    };
     /** What latents are multiplied by: 1/std of the first batch, or a number. @default {"first-batch"} */
     latentScale?: "first-batch" | number;
     /** DDIM steps of the sample grids. @default {50} */

@@ -1,5 +1,7 @@
-import { type Adam, clipGradNorm, constant, warmup, warmupCosine } from "../optim/mod.ts";
+import { type Adam, clipGradNorm, constant, cycledRate, warmup, warmupCosine } from "../optim/mod.ts";
+import { Tape } from "../nn/mod.ts";
 import { autocast, cat, clearGrads, noGrad, scope, stack, type Tensor } from "../tensor/mod.ts";
+import type { TrainConfig } from "./config.ts";
 import { diverged } from "./diverged.ts";
 import type { Run } from "./run.ts";
 import { withDropout } from "./state.ts";
@@ -69,7 +71,7 @@ function descend(
   const { loss, norm, terms } = withDropout(
     dropout,
     device,
-    () => gradients(inputs, forward, parameters, config.optimizer.clip),
+    () => gradients(inputs, forward, parameters, config.optimizer),
   );
   if (Number.isFinite(loss + norm)) return { loss, norm, terms };
   generator.state = before;
@@ -83,14 +85,15 @@ function gradients(
   inputs: readonly Tensor[],
   forward: (input: Tensor) => TrainingLoss,
   parameters: readonly Tensor[],
-  clip: number,
+  { clip, recompute }: TrainConfig["optimizer"],
 ): Descent {
   return scope(() => {
     const names: string[] = [];
     const parts = inputs.map((input) =>
       scope(() => {
-        const { loss, terms = {} } = forward(input);
-        loss.div(inputs.length).backward();
+        using tape = new Tape();
+        const { loss, terms = {} } = recompute ? tape.record(() => forward(input)) : forward(input);
+        tape.backward(loss.div(inputs.length));
         names.splice(0, names.length, ...Object.keys(terms));
         return stack([loss, ...Object.values(terms)].map((value) => value.detach().to({ dtype: "float32" })));
       })
@@ -103,7 +106,8 @@ function gradients(
 
 /** A rate at this step, warmed up and fallen. */
 function rateOf({ config: { optimizer }, progress }: Run, learningRate: number): number {
-  const { warmup: rise, cosine } = optimizer;
+  const { warmup: rise, cosine, rate } = optimizer;
+  if (rate !== undefined) return learningRate * cycledRate(rate)(progress.step);
   if (cosine !== undefined) return learningRate * warmupCosine(rise, cosine, 0, 0)(progress.step);
   return learningRate * (rise > 0 ? warmup(rise) : constant)(progress.step);
 }

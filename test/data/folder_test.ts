@@ -1,30 +1,10 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "@std/path";
-import { LatentError } from "../../lib/base/mod.ts";
+import { join } from "@std/path";
 import { imageFolder, type ImageFolderOptions } from "../../lib/data/folder.ts";
-
-/** Runs `use` with a folder that holds these files (path → text), and removes it. */
-async function withFolder<T>(files: Record<string, string>, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await Deno.makeTempDir();
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.mkdir(dirname(join(folder, name)), { recursive: true });
-      await Deno.writeTextFile(join(folder, name), text);
-    }
-    return await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { refusal, withFolder } from "./folders.ts";
 
 function read(files: Record<string, string>, options: ImageFolderOptions = { validation: 0 }) {
   return withFolder(files, (folder) => imageFolder(folder, options));
-}
-
-async function refusal(promise: Promise<unknown>): Promise<LatentError> {
-  const error = await promise.then(() => assert.fail("it was accepted"), (error: unknown) => error);
-  assert.ok(error instanceof LatentError, String(error));
-  return error;
 }
 
 Deno.test("pictures are found in all subfolders and sorted by path, other files left out", async () => {

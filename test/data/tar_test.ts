@@ -2,28 +2,10 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { LatentError } from "../../lib/base/mod.ts";
 import { untar } from "../../lib/data/tar.ts";
-
-interface Fields {
-  type?: string;
-  prefix?: string;
-  size?: string;
-}
-
-/** An entry of a ustar archive. */
-function entry(path: string, content: string, { type = "0", prefix = "", size }: Fields = {}): Uint8Array {
-  const block = new Uint8Array(512 + Math.ceil(content.length / 512) * 512);
-  const put = (text: string, at: number) => block.set(new TextEncoder().encode(text), at);
-  put(path, 0);
-  put(size ?? content.length.toString(8).padStart(11, "0"), 124);
-  put(type, 156);
-  put("ustar", 257);
-  put(prefix, 345);
-  put(content, 512);
-  return block;
-}
+import { endMark, entry, joined } from "./tars.ts";
 
 function read(...entries: Uint8Array[]): [string, string][] {
-  const archive = gzipSync(new Uint8Array(entries.flatMap((bytes) => [...bytes])));
+  const archive = gzipSync(joined(...entries));
   return Array.from(untar(archive, "x.tgz"), ({ path, content }) => [path, new TextDecoder().decode(content)]);
 }
 
@@ -34,7 +16,7 @@ Deno.test("ordinary files are read, folders, links and extensions passed over", 
     entry("package/a.txt", "a".repeat(513)),
     entry("package/link", "", { type: "2" }),
     entry("b.txt", "b", { prefix: "package/deep", type: "\0" }),
-    new Uint8Array(1024),
+    endMark,
   );
   assert.deepEqual(files, [["package/a.txt", "a".repeat(513)], ["package/deep/b.txt", "b"]]);
 });

@@ -21,6 +21,7 @@ export const validCalls: Record<string, string> = {
   "upsample_nearest2d": "[2,4,5,5] (10,10) 2 2",
   "_upsample_nearest_exact2d": "[2,4,5,5] (10,10) 2 2",
   "upsample_bilinear2d": "[2,4,5,5] (10,10) F 2 2",
+  "upsample_bicubic2d": "[2,4,5,5] (3,3) F 0.6 0.6",
   "_upsample_bilinear2d_aa": "[2,4,5,5] (3,3) F 0.6 0.6",
   "_upsample_bicubic2d_aa": "[2,4,5,5] (3,3) F 0.6 0.6",
   "avg_pool2d": "[2,4,6,6] (2,2) (2,2) (1,1) F T 3",

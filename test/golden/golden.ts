@@ -14,20 +14,29 @@ import {
   splitCheckpoint,
 } from "../../lib/released/mod.ts";
 import { device, slack } from "../device.ts";
+import { type DegradationFacts, withOutputs } from "./degradation.ts";
 
 /** What is read of a case.json. */
 export interface Facts {
-  arguments: { global_step: number };
+  arguments: { global_step: number; scale?: number };
   inputs: Record<string, unknown>;
   outputs: Record<string, { tolerance_rel_to_max?: number; tolerance_abs?: number }>;
   learning_rate: number;
+  /** Path of the module that gives `transformer_faint`. */
+  transformer_module: string;
   trained_parameters: string[];
   autoencoder_parameters: string[];
   discriminator_parameters: string[];
   parameters_not_in_any_optimizer: string[];
   chosen: string[];
   chosen_discriminator: string[];
-  single_steps: { ddim: { eta: number; steps: number; indices: number[] } };
+  single_steps: {
+    ddim: { eta: number; steps: number; indices: number[] };
+    plms: { index: number };
+    p_sample: { timesteps: number[] };
+  };
+  /** Of a case of degradations. */
+  degradation?: DegradationFacts;
   /** Of a network whose weights come from a formula. */
   tensors?: { k: number; name: string; shape: number[]; rule: string }[];
 }
@@ -73,7 +82,7 @@ export async function readCase(folder: string): Promise<Case> {
 
 function parsed(folder: string, json: string): Facts {
   try {
-    const facts = JSON.parse(json);
+    const facts = withOutputs(JSON.parse(json));
     if (Object.keys(facts.outputs).length > 0) return { inputs: {}, ...facts };
   } catch { // as one without outputs
   }
@@ -130,7 +139,7 @@ export class Golden implements Case, Disposable {
 
   /** A stored tensor, `in.*`, `draw.*` or `out.*`. */
   stored(name: string): Tensor {
-    const tensor = this.#io.get(name);
+    const tensor = this.#io.get(name) ?? this.#io.get(name.replace(/^(in|out)\./, ""));
     if (tensor !== undefined) return tensor;
     throw new LatentError("file.golden", { what: `${this.folder}/io.safetensors has no ${name}` });
   }
@@ -149,8 +158,13 @@ export class Golden implements Case, Disposable {
 
   /** Fills a network with a part of the checkpoint; names and shapes must be the original's. */
   fill<T extends AnyModule>(network: T, part: keyof CheckpointParts): T {
-    network.loadStateDict(new Map(Array.from(this.#parts[part], ([own, name]) => [own, this.#weights.get(name)!])));
+    network.loadStateDict(this.part(part));
     return network;
+  }
+
+  /** A part of the checkpoint by the names in it. */
+  part(part: keyof CheckpointParts): Map<string, Tensor> {
+    return new Map(Array.from(this.#parts[part], ([own, name]) => [own, this.#weights.get(name)!]));
   }
 
   /** Numbers for the parameters that are to be compared, `in.NAME.alive`, 0 for the others. */
@@ -189,17 +203,24 @@ export const isWithin = ({ used }: Comparison): boolean => used <= 1; // NaN is 
 
 /** The folders of cases: those that stand here, then those of `--goldens DIR` or LATENT_GOLDENS that don't. */
 export function caseFolders(): string[] {
-  const shipped = decodeURIComponent(new URL("cases", import.meta.url).pathname);
+  const casesOf = (folder: string) => readdirSync(folder).sort().filter((name) => isCase(`${folder}/${name}`));
+  const [here, there] = goldenFolders();
+  const shipped = casesOf(here!);
+  const more = there === undefined ? [] : casesOf(there).filter((name) => !shipped.includes(name));
+  return [...shipped.map((name) => `${here}/${name}`), ...more.map((name) => `${there}/${name}`)];
+}
+
+/** The folder of what stands here, and the one of `--goldens DIR` or LATENT_GOLDENS. */
+export function goldenFolders(): string[] {
   const flag = Deno.args.indexOf("--goldens");
   const named = flag < 0 ? Deno.env.get("LATENT_GOLDENS") : Deno.args[flag + 1];
-  const casesOf = (folder: string) => readdirSync(folder).sort().filter((name) => isCase(`${folder}/${name}`));
-  const here = casesOf(shipped);
-  const more = named === undefined ? [] : casesOf(named).filter((name) => !here.includes(name));
-  return [...here.map((name) => `${shipped}/${name}`), ...more.map((name) => `${named}/${name}`)];
+  const here = decodeURIComponent(new URL("cases", import.meta.url).pathname);
+  return named === undefined ? [here] : [here, named];
 }
 
 const isCase = (folder: string) =>
-  existsSync(`${folder}/case.json`) && "outputs" in JSON.parse(readFileSync(`${folder}/case.json`, "utf8"));
+  existsSync(`${folder}/case.json`) &&
+  "outputs" in withOutputs(JSON.parse(readFileSync(`${folder}/case.json`, "utf8")));
 
 /** Σ gᵢ·cos(0.7·i + 0.3) over the flattened gradient, in float64: it notices permuted and transposed tensors. */
 export function probe(gradient: Tensor): number {

@@ -1,13 +1,15 @@
 /**
- * `deno task parity CASE…`: runs what each folder of a case holds and prints how far every output is from the
- * original's. Exits with 1 where one is beyond its tolerance or is compared by nothing, or where a case cannot be run.
+ * `deno task parity CASE… FILE.json…`: runs what each folder of a case holds, and each file of tables, and prints how far
+ * every output is from the original's. Exits with 1 where one is beyond its tolerance or is compared by nothing, or where
+ * a case cannot be run.
  * @module
  */
 import { basename } from "@std/path";
 import { LatentError } from "../../lib/base/mod.ts";
 import type { DType } from "../../lib/tensor/mod.ts";
-import { claims } from "./claims/mod.ts";
+import { claims, tableClaims } from "./claims/mod.ts";
 import { type Claim, type Comparison, Golden, isWithin, readCase } from "./golden.ts";
+import { compareTables } from "./tables.ts";
 
 /** What became of an output: in float32, and in float64 where that was to decide. */
 interface Row {
@@ -31,24 +33,34 @@ const beyond = ({ float32, float64 }: Row): boolean => !isWithin(float64 ?? floa
 const passed = ({ rows, left, problems }: Report): boolean =>
   left.length === 0 && problems.length === 0 && !rows.values().some(beyond);
 
-/** Compares a case in all that is claimed of what it holds. */
-async function report(folder: string): Promise<Report> {
-  const found: Report = { name: basename(folder), rows: new Map(), left: [], problems: [], notes: [] };
-  const attempt = async (body: () => Promise<void>) => {
-    try {
-      await body();
-    } catch (error) {
-      found.problems.push(said(error));
-    }
-  };
-  await attempt(async () => {
-    using golden = new Golden(await readCase(folder));
-    for (const claim of claims.filter((claim) => claim.applies(golden))) {
-      await attempt(() => follow(claim, golden, found));
-    }
-    found.left = golden.outputs.filter((name) => !found.rows.has(name));
-  });
+/** Compares a case, or a file of tables, in all that is claimed of what it holds. */
+async function report(path: string): Promise<Report> {
+  const found: Report = { name: basename(path), rows: new Map(), left: [], problems: [], notes: [] };
+  await attempt(found, () => path.endsWith(".json") ? reportTables(path, found) : reportCase(path, found));
   return found;
+}
+
+async function attempt({ problems }: Report, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    problems.push(said(error));
+  }
+}
+
+async function reportCase(folder: string, found: Report): Promise<void> {
+  using golden = new Golden(await readCase(folder));
+  for (const claim of claims.filter((claim) => claim.applies(golden))) {
+    await attempt(found, () => follow(claim, golden, found));
+  }
+  found.left = golden.outputs.filter((name) => !found.rows.has(name));
+}
+
+async function reportTables(path: string, found: Report): Promise<void> {
+  const { tables, beyond, left } = await compareTables(path, tableClaims);
+  for (const [name, float32] of tables) found.rows.set(name, { float32 });
+  found.left = left;
+  if (beyond.length > 0) found.notes.push(`beyond: ${beyond.join(", ")}`);
 }
 
 /** Runs a claim, and where rounding decides it in float32, again. */
@@ -133,12 +145,14 @@ const used = ({ float32, float64 }: Row): number => (float64 ?? float32).used;
 
 if (import.meta.main) {
   if (Deno.args.length === 0) {
-    console.error("latent: parity takes folders of cases: deno task parity ../shared/goldens/first-stage-kl-f4 …");
+    console.error(
+      "latent: parity takes folders of cases and files of tables: deno task parity ../shared/goldens/first-stage-kl-f4 …",
+    );
     Deno.exit(2);
   }
   const reports: Report[] = [];
-  for (const folder of Deno.args) {
-    const one = await report(folder);
+  for (const path of Deno.args) {
+    const one = await report(path);
     for (const line of linesOf(one)) console.log(line);
     reports.push(one);
   }

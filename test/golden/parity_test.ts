@@ -48,6 +48,41 @@ Deno.test("parity passes cases that are the original's, each output beside its t
   assert.match(out, /^passed {2}first-stage-kl-f8-attn: 24 outputs are the original's/m);
 });
 
+/** The tables that stand here, changed. */
+function spoiltTables(below: string, name: string, spoil: (tables: Record<string, unknown>) => unknown): string {
+  const path = join(below, name);
+  const tables = JSON.parse(Deno.readTextFileSync(join(cases, "schedules.json")));
+  Deno.writeTextFileSync(path, JSON.stringify(spoil(tables)));
+  return path;
+}
+
+Deno.test("parity compares files of tables by their keys: each table, the rows beyond, and keys that nothing compares", async () => {
+  const below = await Deno.makeTempDir();
+  try {
+    const rate = { scheduler: "LambdaLinearScheduler", n: [0, 1] };
+    const params = { warm_up_steps: [10], cycle_lengths: [20], f_start: [0], f_max: [1], f_min: [0] };
+    const { code, out } = await parity(
+      spoiltTables(below, "other-name.json", (tables) => tables),
+      spoiltTables(below, "changed.json", () => ({ learning_rate: [{ ...rate, params, multiplier: [0, 0.11] }] })),
+      spoiltTables(below, "more.json", ({ betas }) => ({ betas, unheard_of: [] })),
+      spoiltTables(below, "empty.json", () => ({})),
+    );
+    assert.equal(code, 1, out);
+    const wanted = [
+      /^ {2}cosine\.betas +\d\.\de-\d+ +\d\.\de-\d+ +1\.0e-14 absolute$/m,
+      /^passed {2}other-name\.json: 33 outputs are the original's/m,
+      /^ {2}beyond: learning_rate\.LambdaLinearScheduler 0$/m,
+      /^FAILED {2}changed\.json: 0 outputs .* 1 beyond their tolerance/m,
+      /^ {2}compared by nothing: unheard_of$/m,
+      /^FAILED {2}more\.json: 8 outputs/m,
+      /^FAILED {2}empty\.json: .* holds no tables$/m,
+    ];
+    for (const line of wanted) assert.match(out, line);
+  } finally {
+    await Deno.remove(below, { recursive: true });
+  }
+});
+
 Deno.test("parity fails for an output beyond its tolerance, one compared by nothing, and cases that cannot be run", async () => {
   const below = await Deno.makeTempDir();
   try {

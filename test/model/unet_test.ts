@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
-import { timestepEmbedding, Unet, type UnetOptions } from "../../lib/model/mod.ts";
-import { Generator, inferenceMode, noGrad, noiseOf, randn, scope, type Tensor, tensor } from "../../lib/tensor/mod.ts";
+import { type Condition, timestepEmbedding, Unet, type UnetOptions } from "../../lib/model/mod.ts";
+import {
+  Generator,
+  inferenceMode,
+  noGrad,
+  type Noise,
+  noiseOf,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../../lib/tensor/mod.ts";
 import { leakFree } from "../leak.ts";
 
 const tiny: UnetOptions = {
@@ -25,9 +36,21 @@ function stirred(options: UnetOptions): Unet {
   return unet;
 }
 
-function call(unet: Unet, x: Tensor, t: number[]): Tensor {
-  return inferenceMode(() => scope(() => unet.call(x, tensor(t, { dtype: "int64" }))));
+function call(unet: Unet, x: Tensor, t: number[], condition?: Condition): Tensor {
+  return inferenceMode(() => scope(() => unet.call(x, tensor(t, { dtype: "int64" }), condition)));
 }
+
+/** A condition of what a U-Net takes beside x [B, 3, h, w]. */
+function conditionOf({ inChannels, transformer, classes }: UnetOptions, x: Tensor, noise: Noise): Condition {
+  const [b, , ...size] = x.shape as [number, number, number, number];
+  return {
+    ...inChannels > 3 && { concat: noise.normal([b, inChannels - 3, ...size]) },
+    ...transformer && { context: noise.normal([b, 5, transformer.contextChannels]) },
+    ...classes !== undefined && { classes: tensor(Array.from({ length: b }, (_, i) => i), { dtype: "int64" }) },
+  };
+}
+
+const parts = (condition: Condition): [string, Tensor][] => Object.entries(condition);
 
 /** Largest difference, as a share of the largest magnitude. */
 function difference(a: Tensor, b: Tensor): number {
@@ -38,7 +61,15 @@ const variants: [string, Partial<UnetOptions>][] = [
   ["added embedding", {}],
   ["scale and shift", { scaleShift: true }],
   ["resampling in residual blocks", { residualResampling: true }],
-  ["one level, heads by number, more channels in than out", { multipliers: [1], heads: { count: 4 }, inChannels: 7 }],
+  ["resampling by pooling and repetition", { plainResampling: true }],
+  ["one level, heads by number, a concatenated condition", { multipliers: [1], heads: { count: 4 }, inChannels: 7 }],
+  ["new order of attention, other heads on the way up", { heads: { count: 2 }, headsUp: 4, newAttentionOrder: true }],
+  ["transformers", { transformer: { depth: 2, contextChannels: 12 } }],
+  ["linear transformers, classes, a concatenated condition", {
+    transformer: { depth: 1, contextChannels: 12, linear: true },
+    classes: 3,
+    inChannels: 4,
+  }],
 ];
 
 for (const [name, options] of variants) {
@@ -48,20 +79,70 @@ for (const [name, options] of variants) {
       const all = { ...tiny, ...options };
       using unet = stirred(all);
       using noise = noiseOf([1, 2, 3]);
+      const steps = [10, 500, 999];
       for (const [height, width] of [[8, 8], [4, 10]] as const) {
-        using x = noise.normal([3, all.inChannels, height, width]);
-        using together = call(unet, x, [10, 500, 999]);
-        assert.deepEqual(together.shape, [3, all.outChannels, height, width]);
-        for (const k of [0, 1, 2]) {
-          using one = x.narrow(0, k, 1);
-          using alone = call(unet, one, [[10, 500, 999][k]!]);
-          using part = together.narrow(0, k, 1);
-          assert.ok(difference(alone, part) < 5e-5);
-        }
-        using rows = x.contiguous({ memoryFormat: "channels_last" });
-        using other = call(unet, rows, [10, 500, 999]);
-        assert.deepEqual(other.bytes(), together.bytes());
+        scope(() => {
+          const x = noise.normal([3, 3, height, width]);
+          const condition = conditionOf(all, x, noise);
+          const together = call(unet, x, steps, condition);
+          assert.deepEqual(together.shape, [3, all.outChannels, height, width]);
+          for (const k of steps.keys()) {
+            const own = Object.fromEntries(parts(condition).map(([name, value]) => [name, value.narrow(0, k, 1)]));
+            const alone = call(unet, x.narrow(0, k, 1), [steps[k]!], own);
+            assert.ok(difference(alone, together.narrow(0, k, 1)) < 5e-5);
+          }
+          const rows = x.contiguous({ memoryFormat: "channels_last" });
+          assert.deepEqual(call(unet, rows, steps, condition).bytes(), together.bytes());
+          for (const [name, value] of parts(condition)) {
+            const other = call(unet, x, steps, { ...condition, [name]: value.flip([0]) });
+            assert.ok(difference(other, together) > 1e-3, `${name} has no effect`);
+          }
+        });
       }
+    }),
+  );
+}
+
+const conditional = { ...tiny, inChannels: 5, classes: 4, transformer: { depth: 1, contextChannels: 6 } };
+
+const conditions: [string, UnetOptions, Record<string, number[]>, [string, string, string][]][] = [
+  ["all missing", conditional, {}, [
+    ["concat", "nothing", "[2, 2, 4, 4]"],
+    ["context", "nothing", "[2, L, 6]"],
+    ["classes", "nothing", "[2]"],
+  ]],
+  ["other shapes", conditional, { concat: [2, 2, 8, 8], context: [2, 3, 7], classes: [2, 1] }, [
+    ["concat", "[2, 2, 8, 8]", "[2, 2, 4, 4]"],
+    ["context", "[2, 3, 7]", "[2, L, 6]"],
+    ["classes", "[2, 1]", "[2]"],
+  ]],
+  ["another batch", conditional, { concat: [2, 2, 4, 4], context: [1, 3, 6], classes: [2] }, [
+    ["context", "[1, 3, 6]", "[2, L, 6]"],
+  ]],
+  ["where none is taken", tiny, { context: [2, 3, 6] }, [["context", "[2, 3, 6]", "nothing"]]],
+];
+
+for (const [name, options, shapes, differences] of conditions) {
+  Deno.test(
+    `a condition that the U-Net doesn't take is refused, with all that is wrong: ${name}`,
+    leakFree(() => {
+      using unet = new Unet(options);
+      scope(() => {
+        const condition = Object.fromEntries(
+          Object.entries(shapes).map((
+            [key, shape],
+          ) => [key, zeros(shape, { dtype: key === "classes" ? "int64" : "float32" })]),
+        );
+        const x = zeros([2, 3, 4, 4]);
+        assert.throws(() => call(unet, x, [1, 2], condition), {
+          code: "condition.shape",
+          fields: {
+            what: "The denoiser takes another condition",
+            differences: differences.map(([name, found, wanted]) => ({ name, found, wanted })),
+            mend: "Give the condition that it was made for, of the size of the latents.",
+          },
+        });
+      });
     }),
   );
 }

@@ -4,6 +4,7 @@ import {
   AdamW,
   clipGradNorm,
   constant,
+  cycledRate,
   Ema,
   type LearningRate,
   warmup,
@@ -117,6 +118,11 @@ Deno.test(
   ),
 );
 
+const cycles = [
+  { warmup: 10, length: 20, start: 0, most: 1, least: 0.5 },
+  { warmup: 0, length: 100, start: 9, most: 0.4, least: 0.2 },
+];
+
 Deno.test("learning rates start, peak and end where they should", () => {
   const rows: [LearningRate, [number, number][]][] = [
     [constant, [[0, 1], [1e6, 1]]],
@@ -125,6 +131,11 @@ Deno.test("learning rates start, peak and end where they should", () => {
     [warmup(4, 0.5), [[0, 0.5], [2, 0.75], [4, 1]]],
     [warmupCosine(10, 110), [[0, 0], [5, 0.5], [10, 1], [60, 0.5], [110, 0], [1e6, 0]]],
     [warmupCosine(0, 100, 0, 0.2), [[0, 1], [50, 0.6], [100, 0.2], [101, 0.2]]],
+    [cycledRate({ kind: "linear", cycles }), [[0, 0], [5, 0.5], [10, 0.75], [20, 0.5], [21, 0.398], [120, 0.2], [
+      1e6,
+      0.2,
+    ]]],
+    [cycledRate({ kind: "cosine", cycles }), [[0, 0], [10, 1], [15, 0.75], [20, 0.5], [70, 0.3], [1e6, 0.2]]],
   ];
   for (const [rate, points] of rows) for (const [step, wanted] of points) near(rate(step), wanted, 1e-12);
 });

@@ -2,11 +2,20 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { LatentError } from "../../lib/base/mod.ts";
-import { firstStageOf, LossNetworks, Lpips, Unet } from "../../lib/model/mod.ts";
+import {
+  encoderOf,
+  firstStageOf,
+  HybridConditioner,
+  LossNetworks,
+  Lpips,
+  Unet,
+  type UnetOptions,
+} from "../../lib/model/mod.ts";
 import { type AnyModule, onDevice } from "../../lib/nn/mod.ts";
 import {
   type CompvisConfig,
   compvisConfig,
+  type PartNames,
   readCompvisConfig,
   type ReleasedDiffusion,
   splitCheckpoint,
@@ -243,6 +252,7 @@ function diffusion(changes?: Record<string, unknown>): ReleasedDiffusion {
 Deno.test("defaults are the original's", () => {
   const { kind: _kind, firstStage: _stage, unet: _unet, ...rest } = diffusion();
   assert.deepEqual(rest, {
+    recompute: false,
     schedule: { kind: "linear-sqrt", steps: 1000, start: 1e-4, end: 2e-2 },
     predict: "eps",
     size: 256,
@@ -258,6 +268,31 @@ Deno.test("defaults are the original's", () => {
     clamped: false,
     latentScale: 1,
   });
+});
+
+Deno.test("a U-Net is read with all that it may have", () => {
+  const transformer = { use_spatial_transformer: true, context_dim: 8 };
+  const rows: [params: Record<string, unknown>, options: Partial<UnetOptions>][] = [
+    [{}, {}],
+    [{ num_heads: -1, num_head_channels: 16, num_heads_upsample: 2 }, { heads: { channels: 16 } }],
+    [{ num_heads_upsample: 2, use_new_attention_order: true }, { headsUp: 2, newAttentionOrder: true }],
+    [{ num_heads_upsample: 1 }, {}],
+    [{ conv_resample: false, num_classes: 7 }, { plainResampling: true, classes: 7 }],
+    [{ conv_resample: false, resblock_updown: true }, { residualResampling: true }],
+    [{ ...transformer, transformer_depth: 3, num_heads_upsample: 2 }, {
+      transformer: { depth: 3, contextChannels: 8 },
+    }],
+    [{ ...transformer, use_linear_in_transformer: true }, {
+      transformer: { depth: 1, contextChannels: 8, linear: true },
+    }],
+  ];
+  const { unet } = diffusion();
+  for (const [params, options] of rows) {
+    const changes = Object.fromEntries(
+      Object.entries(params).map(([key, value]) => [`unet_config.params.${key}`, value]),
+    );
+    assert.deepEqual(diffusion(changes).unet, { ...unet, ...options });
+  }
 });
 
 Deno.test("a condition enters where the original has it enter", () => {
@@ -291,23 +326,51 @@ Deno.test({
   }),
 });
 
-/** Holds networks that are there yet, and the parts of a checkpoint, against the original's names. */
+/** The released configurations of diffusion, their sections `model`, and names and shapes of denoiser and conditioner. */
+const diffusions: { configs: { path: string; model: unknown; shapes: number }[]; shapes: Record<string, number[]>[] } =
+  JSON.parse(gunzipSync(Deno.readFileSync(here("fixtures/diffusion.json.gz"))).toString());
+
+for (const { path, model, shapes } of diffusions.configs) {
+  Deno.test(
+    `${path} is read as denoiser and conditioner with exactly the names and shapes of the original`,
+    leakFree(() => {
+      const config = compvisConfig({ model });
+      assert.ok(config.kind === "diffusion");
+      checkDenoiser(config, diffusions.shapes[shapes]!);
+    }),
+  );
+}
+
+/** Holds the networks, and the parts of a checkpoint, against the original's names. */
 function checkNames(path: string, config: CompvisConfig, wanted: Record<string, number[]>): void {
   const { other, denoiser, denoiserEma, firstStage, schedule } = splitCheckpoint(Object.keys(wanted));
   assert.deepEqual([...other.keys()], [], path);
-  const shapesOf = (part: ReadonlyMap<string, string>) =>
-    Object.fromEntries([...part].map(([own, name]) => [own, wanted[name]]));
-  onDevice("meta", () => {
-    using network = firstStageOf(config.firstStage.options);
-    assert.deepEqual(Object.fromEntries(namesAndShapes(network, "")), shapesOf(firstStage), path);
-  });
+  checkPart(() => firstStageOf(config.firstStage.options), firstStage, wanted);
   if (config.kind !== "diffusion") return;
   assert.deepEqual([...denoiserEma.keys()], config.ema ? [...denoiser.keys()] : [], path);
   assert.equal(schedule.size, 12, path);
-  if (config.unetMore !== undefined) return;
+  checkDenoiser(config, wanted);
+}
+
+function checkDenoiser({ unet, condition, firstStage }: ReleasedDiffusion, wanted: Record<string, number[]>): void {
+  const { denoiser, conditioner } = splitCheckpoint(Object.keys(wanted));
+  checkPart(() => new Unet(unet), denoiser, wanted);
+  const encoder = condition?.encoder ?? { kind: "identity" };
+  checkPart(
+    () => {
+      if (encoder.kind === "first-stage") return firstStageOf(firstStage.options);
+      return encoder.kind === "hybrid" ? new HybridConditioner(encoder) : encoderOf(encoder);
+    },
+    conditioner,
+    wanted,
+  );
+}
+
+function checkPart(build: () => AnyModule, part: PartNames, wanted: Record<string, number[]>): void {
   onDevice("meta", () => {
-    using unet = new Unet(config.unet);
-    assert.deepEqual(Object.fromEntries(namesAndShapes(unet, "")), shapesOf(denoiser), path);
+    using network = build();
+    const shapes = Object.fromEntries(Array.from(part, ([own, name]) => [own, wanted[name]]));
+    assert.deepEqual(Object.fromEntries(namesAndShapes(network, "")), shapes);
   });
 }
 
@@ -321,12 +384,20 @@ Deno.test({
     const cycle = { warmup: 10000, length: 1e13, start: 1e-6, most: 1, least: 1 };
     assert.deepEqual(churches.rate, { kind: "linear", cycles: [cycle] });
     const text = await read("configs/latent-diffusion/txt2img-1p4B-eval.yaml");
-    assert.deepEqual([text.latentScale, text.ema, text.unetMore], [0.18215, false, {
-      transformer: { depth: 1, contextChannels: 1280 },
-    }]);
+    assert.deepEqual([text.latentScale, text.ema, text.recompute], [0.18215, false, true]);
+    assert.deepEqual(text.unet.transformer, { depth: 1, contextChannels: 1280 });
     assert.deepEqual(text.condition, {
       mode: "crossattn",
-      encoder: { kind: "text", channels: 1280, layers: 32, vocabulary: 30522, length: 77, tokenizer: true, dropout: 0 },
+      encoder: {
+        kind: "text",
+        channels: 1280,
+        layers: 32,
+        vocabulary: 30522,
+        length: 77,
+        tokenizer: true,
+        dropout: 0,
+        logits: true,
+      },
       input: "caption",
       trained: true,
     });

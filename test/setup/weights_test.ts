@@ -119,7 +119,7 @@ for (const [what, files, pip, error] of wheels) {
 }
 
 Deno.test("published files have names of their own; those of torchvision and pytorch-fid end in their hash", () => {
-  const files = Object.values(publishedFiles).flat();
+  const files = [...new Set(Object.values(publishedFiles).flat())]; // two may need the same
   assert.equal(new Set(files.map(({ name }) => name)).size, files.length);
   for (const { name, sha256, from } of files) {
     if ("url" in from) assert.ok(from.url.endsWith(`/${name}`) && name.endsWith(`-${sha256}.pth`), name);

@@ -55,7 +55,7 @@ for (const [name, options, factor] of stages) {
     using firstStage = firstStageOf(options).initialise(generator).requiresGrad_(false);
     using unet = unetFor().initialise(generator);
     const config = denoiseSchema.parse({ firstStage: "unused", size: 8, schedule: { steps: 10 } });
-    const trainee = denoiseTrainee(firstStage, unet, config);
+    using trainee = denoiseTrainee(firstStage, unet, config);
     scope(() => {
       const images = randn([4, 3, 8, 8], { generator });
       const features = trainee.features!(images);

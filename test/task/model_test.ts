@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { LatentError } from "../../lib/base/mod.ts";
 import { SafetensorsFile, writeSafetensors } from "../../lib/file/mod.ts";
-import { loadDiffusion, loadFirstStage } from "../../lib/task/mod.ts";
+import { IdentityFirstStage, Unet } from "../../lib/model/mod.ts";
+import { loadDiffusion, loadFirstStage, saveDiffusion } from "../../lib/task/mod.ts";
 import { scope } from "../../lib/tensor/mod.ts";
 import { type Workshop, workshopTest, writeFirstStage, writeModel } from "../program/workshop.ts";
 
@@ -104,6 +105,23 @@ workshopTest("what was saved is what is loaded, from the file or its folder", as
     }
     model.dispose();
     assert.ok([model.unet, model.firstStage].every((network) => network.parameters().every(({ alive }) => !alive)));
+  }
+});
+
+workshopTest("all that a U-Net may have is saved and loaded", async ({ path }) => {
+  using firstStage = new IdentityFirstStage({ imageChannels: 3 });
+  const more = { plainResampling: true, headsUp: 2, newAttentionOrder: true, classes: 4 };
+  const transformer = { depth: 2, contextChannels: 8, linear: true };
+  const base = {
+    ...{ inChannels: 5, outChannels: 3, modelChannels: 32, multipliers: [1], residualBlocks: 1, attentionFactors: [1] },
+    ...{ heads: { count: 1 }, dropout: 0, scaleShift: true, residualResampling: false },
+  };
+  const settings = { schedule: { steps: 10, start: 0.1, end: 0.2 }, predict: "eps", latentScale: 1, size: 8 } as const;
+  for (const [i, options] of [{ ...base, ...more }, { ...base, transformer }].entries()) {
+    using unet = new Unet(options);
+    saveDiffusion(path(`${i}`), firstStage, unet, settings);
+    using model = await loadDiffusion(path(`${i}`));
+    assert.deepEqual(model.unet.options, options);
   }
 });
 

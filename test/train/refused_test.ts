@@ -28,12 +28,15 @@ async function refused(events: AsyncIterable<WorkEvent>, code: string, message: 
 
 type Over = Record<string, unknown>;
 
+const endless = { kind: "linear", cycles: [{ warmup: 1, length: 9, start: 0, most: 1, least: 1 }] };
+
 const autoencoders: [name: string, over: Over, code: string, message: RegExp][] = [
   ["an unknown key", { learningrate: 1 }, "config.invalid", /learningrate +found an unknown key +wanted learningRate/],
   ["an unknown key of a mapping", { optimizer: { clipp: 1 } }, "config.invalid", /optimizer.clipp .*optimizer.clip\n/],
   ["a text for a number", { steps: "many" }, "config.invalid", /steps +found "many" +wanted an integer of at least 1/],
   ["half an image", { batchSize: 1.5 }, "config.invalid", /batchSize +found 1.5 +wanted an integer/],
   ["a cosine shorter than the warm-up", { optimizer: { warmup: 9, cosine: 9 } }, "config.invalid", /optimizer.cosine/],
+  ["two learning-rate schedules", { optimizer: { warmup: 9, rate: endless } }, "config.invalid", /optimizer.rate/],
   ["f = 3", { model: { f: 3 } }, "config.invalid", /model.f +found 3 +wanted one of 2, 4, 8, 16, 32/],
   [
     "multipliers for another f",
@@ -75,6 +78,12 @@ const denoisers: [name: string, over: Over, code: string, message: RegExp][] = [
   ],
   ["multipliers that begin with 2", { model: { multipliers: [2, 4] } }, "config.invalid", /begins with 1/],
   ["more than the whole of β", { schedule: { end: 1 } }, "config.invalid", /schedule.end/],
+  [
+    "noise alone to predict",
+    { schedule: { zeroTerminalSnr: true } },
+    "config.invalid",
+    /objective.predict +found .*v or x0/,
+  ],
 ];
 for (const [name, over, code, message] of denoisers) {
   workshopTest(`a denoiser's config with ${name} is refused, and no folder is made`, async ({ path, data }) => {

@@ -1,43 +1,20 @@
-import { inferenceMode, type Noise, scope, type Tensor } from "../../tensor/mod.ts";
-import type { Denoiser } from "../parameterization.ts";
-import type { Plan } from "../plan.ts";
-import type { SamplerStep } from "./sampler.ts";
-
-/** Options of {@linkcode ddim}. */
-export interface DdimOptions {
-  /** 0 is deterministic and draws no noise, 1 has the variance of DDPM's posterior. @default {0} */
-  eta?: number;
-}
+import { compute } from "../compute.ts";
+import { type EtaOptions, type Sampler, sampling, type Steps } from "./sampler.ts";
 
 /**
- * DDIM (Song et al. 2021, eq. 12), the paper's sampler.
+ * DDIM (Song et al. 2021, eq. 12 and 16), the paper's sampler:
+ * x' = √ᾱ'·x0 + √(1−ᾱ'−σ²)·ε + σ·z with σ = η·√((1−ᾱ')/(1−ᾱ))·√(1−ᾱ/ᾱ').
+ * η is 0 unless given. ε stays the network's where a wrapper of the denoiser replaces x0.
  *
  * @param denoise predicts x0 and ε for x [B, C, h, w] at a step of the plan
  * @param start x at the first step; it stays the caller's
  */
-export async function* ddim(
-  denoise: Denoiser,
-  start: Tensor,
-  plan: Plan,
-  noise: Noise,
-  { eta = 0 }: DdimOptions = {},
-): AsyncGenerator<SamplerStep> {
-  let x = start;
-  for (const step of plan) {
-    using _before = x === start ? undefined : x; // the caller's until it asked for this step
+export const ddim: Sampler<EtaOptions> = (denoise, start, plan, noise, options = {}): Steps => {
+  const { eta = 0 } = options;
+  return sampling([denoise, start, plan, noise, options], (_, [{ step, x0, eps }], draw) => {
     const { alphaBar, alphaBarPrevious } = step;
-    const { x0, eps } = await denoise(x, step);
-    using _x0 = x0;
-    using _eps = eps;
     const sigma = eta * Math.sqrt((1 - alphaBarPrevious) / (1 - alphaBar) * (1 - alphaBar / alphaBarPrevious));
-    x = inferenceMode(() =>
-      scope(() => {
-        const mean = x0.mul(Math.sqrt(alphaBarPrevious)).add(eps, {
-          alpha: Math.sqrt(1 - alphaBarPrevious - sigma ** 2),
-        });
-        return sigma > 0 ? mean.add(noise.normal(x.shape, x.device), { alpha: sigma }) : mean;
-      })
-    );
-    yield { step, x, x0 };
-  }
-}
+    const direction = Math.sqrt(1 - alphaBarPrevious - sigma ** 2);
+    return compute(() => draw(x0.mul(Math.sqrt(alphaBarPrevious)).add(eps, { alpha: direction }), sigma));
+  });
+};

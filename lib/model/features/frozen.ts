@@ -42,9 +42,15 @@ export class FrozenNorm extends BatchNorm2d {
  * batch norms, which old files lack, and the network's constants.
  *
  * @param source what the weights should be, for the error
+ * @param kind what the network is, for the error
  * @throws LatentError `checkpoint.mismatch` with every difference
  */
-export function fillFrozen(network: AnyModule, weights: ReadonlyMap<string, Tensor>, source: string): void {
+export function fillFrozen(
+  network: AnyModule,
+  weights: ReadonlyMap<string, Tensor>,
+  source: string,
+  kind = "feature network",
+): void {
   const optional = /(^|\.)(num_batches_tracked|scaling_layer\.(shift|scale))$/;
   try {
     scope(() => {
@@ -52,7 +58,7 @@ export function fillFrozen(network: AnyModule, weights: ReadonlyMap<string, Tens
       for (const [name, own] of network.stateDict()) {
         if (!all.has(name) && optional.test(name)) all.set(name, name.endsWith("tracked") ? zeros([]) : own);
       }
-      network.loadStateDict(all, "These are not the weights of the feature network");
+      network.loadStateDict(all, `These are not the weights of the ${kind}`);
     });
   } catch (error) {
     if (!(error instanceof LatentError)) throw error;

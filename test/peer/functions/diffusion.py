@@ -26,3 +26,28 @@ def ddim(betas, start, outputs, eta=0.0, variance_noise=None, options=None):
         xs.append(x)
         x0s.append(step.pred_original_sample)
     return {"x": torch.stack(xs), "x0": torch.stack(x0s), "timesteps": scheduler.timesteps}
+
+
+def zero_terminal_snr(betas):
+    """diffusers' rescaled `betas` (Lin et al. 2024), in the dtype of those given."""
+    from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+
+    return {"betas": rescale_zero_terminal_snr(betas)}
+
+
+def min_snr_loss(betas, predict, prediction, sample, noise, timesteps, gamma):
+    """The loss with min-SNR weights as diffusers' training scripts compute it, and its `gradient` by the prediction."""
+    from diffusers.training_utils import compute_snr
+
+    kinds = {"eps": "epsilon", "x0": "sample", "v": "v_prediction"}
+    options = {"num_train_timesteps": len(betas), "trained_betas": betas.tolist(), "prediction_type": kinds[predict]}
+    scheduler = diffusers.DDPMScheduler(**options)
+    velocity = scheduler.get_velocity(sample, noise, timesteps)
+    target = {"eps": noise, "x0": sample, "v": velocity}[predict]
+    snr = compute_snr(scheduler, timesteps)
+    weights = torch.clamp(snr, max=gamma) / {"eps": snr, "x0": torch.ones_like(snr), "v": snr + 1}[predict]
+    prediction = prediction.clone().requires_grad_()
+    losses = torch.nn.functional.mse_loss(prediction, target, reduction="none").mean([1, 2, 3])
+    loss = (losses * weights).mean()
+    loss.backward()
+    return {"loss": loss.detach(), "gradient": prediction.grad}
