@@ -85,7 +85,7 @@ function kl(
   return { ...none, channels, multipliers, residualBlocks, latentChannels, embedChannels: latentChannels };
 }
 
-/** As small as the first stages that ship. */
+/** About as small as the first stages that ship; theirs have no residual blocks, which diffusers cannot leave out. */
 const shipped = kl({ channels: 64, multipliers: [1, 2, 2], residualBlocks: 1, latentChannels: 4 });
 const klF4 = kl({ channels: 128, multipliers: [1, 2, 4], residualBlocks: 2, latentChannels: 3 });
 const klF8 = kl({ channels: 128, multipliers: [1, 2, 4, 4], residualBlocks: 2, latentChannels: 4 });

@@ -15,8 +15,7 @@ import {
 import { lockFolder, removePartials, tensorSources, writeAtomic, writeSafetensors } from "../file/mod.ts";
 import { AutoencoderKL, AutoencoderVQ, type FirstStageNetwork, posteriorOf } from "../model/mod.ts";
 import { cat, type Device, inferenceMode, scope, type Tensor } from "../tensor/mod.ts";
-import { checkSize } from "./evaluate_first_stage.ts";
-import { loadFirstStage, modelPath } from "./model.ts";
+import { checkSize, loadFirstStage, modelPath } from "./model.ts";
 import { imagesOf, openDataset } from "./pictures.ts";
 
 /** What {@linkcode encode} encodes, and where it puts it. */

@@ -1,8 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { LatentError, type WorkEvent } from "../base/mod.ts";
+import type { WorkEvent } from "../base/mod.ts";
 import { type DataSplit, type Item, loader } from "../data/mod.ts";
-import { writeAtomic } from "../file/mod.ts";
-import { encodePng, grid, type Picture } from "../image/mod.ts";
 import { CodeCounter, type CodeUse, FeatureStatistics, frechetDistance } from "../metric/mod.ts";
 import { AutoencoderVQ, type FirstStageNetwork } from "../model/mod.ts";
 import type { Module } from "../nn/mod.ts";
@@ -16,11 +14,13 @@ import {
   PairAverages,
   type PairFigures,
   pairLines,
+  refuseExisting,
   tableText,
 } from "./evaluation.ts";
 import { type FeatureNetwork, hasWeights } from "./feature_networks.ts";
-import { loadFirstStage } from "./model.ts";
-import { imagesOf, openDataset, picturesOf } from "./pictures.ts";
+import { checkSize, loadFirstStage } from "./model.ts";
+import { imagesOf, openDataset } from "./pictures.ts";
+import { Sheet } from "./sheet.ts";
 
 /** Options of {@linkcode evaluateFirstStage}. */
 export interface EvaluateFirstStageOptions extends EvaluationOptions {
@@ -63,34 +63,6 @@ interface Bench {
   options: EvaluationOptions;
 }
 
-/** Images for a sheet: evenly spread over a set of so many, each with its reconstruction. */
-class Sheet {
-  readonly #pairs: [image: Picture, reconstruction: Picture][] = [];
-
-  constructor(private readonly total: number) {}
-
-  /** Takes those that it wants of a batch, which begins at a place in the set. */
-  add(place: number, images: Tensor, reconstructed: Tensor): void {
-    const share = Math.min(1, sheetColumns * sheetRows / this.total);
-    const isWanted = (i: number) => Math.floor((i + 1) * share) > Math.floor(i * share);
-    const wanted = Array.from({ length: images.shape[0]! }, (_, i) => i).filter((i) => isWanted(place + i));
-    if (wanted.length === 0) return;
-    const [from, to] = [picturesOf(images), picturesOf(reconstructed)];
-    for (const i of wanted) this.#pairs.push([from[i]!, to[i]!]);
-  }
-
-  /** Rows of images above rows of reconstructions. */
-  picture(): Picture {
-    const rows = Array.from({ length: Math.ceil(this.#pairs.length / sheetColumns) }, (_, row) => {
-      const pairs = this.#pairs.slice(row * sheetColumns, (row + 1) * sheetColumns);
-      return [...pairs.map(([image]) => image), ...pairs.map(([, reconstruction]) => reconstruction)];
-    });
-    return grid(rows.flat(), { columns: Math.min(sheetColumns, this.#pairs.length) });
-  }
-}
-
-const [sheetColumns, sheetRows] = [8, 3];
-
 /**
  * Reconstructs a data set, by the mean of the posterior, and says how near reconstructions are to the images. They are
  * rounded to 8 bits first, as in a file; images are in file order, resized and cropped in the middle, on white.
@@ -99,13 +71,15 @@ const [sheetColumns, sheetRows] = [8, 3];
  * not asked for leave their figures out.
  *
  * @param model a file or a run's folder, or a network, which stays the caller's
- * @throws LatentError `usage.size` for a size that f does not divide, `usage.weights`, what the model and data lead to
+ * @throws LatentError `usage.size` for a size that f does not divide, `usage.weights`, `file.exists`,
+ * what the model and data lead to
  */
 export async function* evaluateFirstStage(
   model: string | FirstStageNetwork,
   options: EvaluateFirstStageOptions = {},
 ): AsyncGenerator<WorkEvent> {
   const { data = "emoji", size = 64, splits: asked, validation = 0.05, device = "cpu", sheet, signal } = options;
+  if (sheet !== undefined) refuseExisting(sheet);
   using owned = new DisposableStack();
   const network = typeof model === "string" ? owned.use(loadFirstStage(model, device)) : model;
   checkSize(network, size);
@@ -125,7 +99,7 @@ export async function* evaluateFirstStage(
       const shown = sheet !== undefined && Object.keys(splits).length === 0 ? new Sheet(items.length) : undefined;
       splits[split] = yield* measured(bench, split, items, shown);
       signal?.throwIfAborted();
-      if (shown !== undefined) yield await written(sheet!, shown);
+      if (shown !== undefined) yield await shown.write(sheet!);
     }
   }
   const result: FirstStageEvaluation = { data: dataset.name, size, splits };
@@ -141,22 +115,6 @@ function* featuresAtHand(
     return openFeatures(options, owned);
   }
   yield { type: "note", text: "no Fréchet distance: `latent pull efficientnet-lite0` fetches weights for one" };
-}
-
-export function checkSize({ factor }: FirstStageNetwork, size: number): void {
-  if (size % factor === 0) return;
-  throw new LatentError("usage.size", {
-    what: `The first stage cannot encode images of ${size}×${size}`,
-    found: `size ${size}`,
-    wanted: `a multiple of its factor ${factor}`,
-    mend: `Use size ${Math.max(1, Math.round(size / factor)) * factor}.`,
-  });
-}
-
-async function written(path: string, sheet: Sheet): Promise<WorkEvent> {
-  const bytes = await encodePng(sheet.picture());
-  writeAtomic(path, (file) => file.write(bytes), { replace: true });
-  return { type: "file", path, kind: "grid" };
 }
 
 /** The figures of one split. */

@@ -14,7 +14,7 @@ import {
   statisticsOf,
 } from "../metric/mod.ts";
 import { type Device, Generator, inferenceMode, randperm, scope, type Tensor, zeros } from "../tensor/mod.ts";
-import { type EvaluationOptions, frechetName, openFeatures, tableText } from "./evaluation.ts";
+import { type EvaluationOptions, frechetName, openFeatures, refuseExisting, tableText } from "./evaluation.ts";
 import type { FeatureNetwork } from "./feature_networks.ts";
 import { featuresOf, SetFeatures } from "./image_sets.ts";
 
@@ -179,19 +179,6 @@ function scoreOf(set: SetFeatures): Spread {
 function freeStatistics({ mean, covariance }: Statistics): void {
   mean.dispose();
   covariance.dispose();
-}
-
-function refuseExisting(path: string): void {
-  try {
-    Deno.statSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  throw new LatentError("file.exists", {
-    what: `${path} exists`,
-    mend: "Choose another path: nothing is overwritten.",
-  });
 }
 
 function describe(

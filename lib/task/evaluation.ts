@@ -1,4 +1,4 @@
-import type { WorkEvent } from "../base/mod.ts";
+import { LatentError, type WorkEvent } from "../base/mod.ts";
 import { Average, perceptualDistances, psnr, type Spread, ssim } from "../metric/mod.ts";
 import type { Module } from "../nn/mod.ts";
 import { scope, type Tensor } from "../tensor/mod.ts";
@@ -86,6 +86,20 @@ export function openFeatures(
   owned: DisposableStack,
 ): FeatureNetwork {
   return typeof features === "string" ? owned.use(loadFeatureNetwork(features, options)) : features;
+}
+
+/** Said before the work. @throws LatentError `file.exists` */
+export function refuseExisting(path: string): void {
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  throw new LatentError("file.exists", {
+    what: `${path} exists`,
+    mend: "Choose another path: nothing is overwritten.",
+  });
 }
 
 /** Images as they are in a file of 8 bits, in [−1, 1]. */

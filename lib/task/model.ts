@@ -129,6 +129,17 @@ export function loadFirstStage(path: string, device: Device = "cpu"): FirstStage
   });
 }
 
+/** @throws LatentError `usage.size` where a first stage cannot encode images of such a side */
+export function checkSize({ factor }: FirstStageNetwork, size: number): void {
+  if (size % factor === 0) return;
+  throw new LatentError("usage.size", {
+    what: `The first stage cannot encode images of ${size}×${size}`,
+    found: `size ${size}`,
+    wanted: `a multiple of its factor ${factor}`,
+    mend: `Use size ${Math.max(1, Math.round(size / factor)) * factor}.`,
+  });
+}
+
 /** Writes first stage and denoiser as one file, or replaces it; names have the original's prefixes. */
 export function saveDiffusion(
   path: string,
