@@ -48,7 +48,7 @@ export interface View {
 }
 
 /** A layout read from its tokens. */
-export interface Layout {
+export interface ReadLayout {
   /** The objects; those of centres have no width and height. */
   boxes: LayoutBox[];
   /** The part of the picture that is seen, where the tokens say it. */
@@ -105,7 +105,7 @@ export function layoutTokens(boxes: readonly LayoutBox[], given: LayoutOptions, 
  *
  * @throws LatentError `layout.tokens` for another number of them
  */
-export function readLayout(tokens: readonly number[], given: LayoutOptions): Layout {
+export function readLayout(tokens: readonly number[], given: LayoutOptions): ReadLayout {
   const options = { ...defaults, ...given };
   const length = layoutLength(options);
   if (tokens.length !== length) {

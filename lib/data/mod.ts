@@ -31,11 +31,11 @@ export {
 } from "./latents.ts";
 export {
   type Box,
-  type Layout,
   type LayoutBox,
   layoutLength,
   type LayoutOptions,
   layoutTokens,
+  type ReadLayout,
   readLayout,
   tokensOfCut,
   type View,
