@@ -33,7 +33,7 @@ for (const [signal, code] of Object.entries(codes) as ["SIGINT" | "SIGTERM", num
 
   Deno.test(`a second ${signal} ends the process within half a second, in the middle of a long step`, () =>
     inWorkshop(async ({ path, data }) => {
-      const slow = { size: 256, batchSize: 16, model: { f: 1, multipliers: [1], channels: 64, residualBlocks: 2 } };
+      const slow = { size: 256, batchSize: 16, model: { f: 2, multipliers: [1, 1], channels: 64, residualBlocks: 2 } };
       const settings = assignments(merged(tinyAutoencoder(data), slow));
       const { child, until, end, seen } = watch(["train", "autoencoder", "--out", path("run"), ...settings], path());
       await until((event) => event.type === "progress");
