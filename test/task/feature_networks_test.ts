@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { PublishedNetwork } from "../../lib/base/mod.ts";
 import {
   hasWeights,
   loadFeatureNetwork,
@@ -44,13 +43,15 @@ workshopTest("EfficientNet-Lite0 gives features and scores of classes", async ({
   await Promise.resolve();
 });
 
-const load = (name: PublishedNetwork, weights: string): Disposable =>
+type FeatureName = PerceptualName | "inception";
+
+const load = (name: FeatureName, weights: string): Disposable =>
   name === "inception" ? loadFeatureNetwork(name, { weights }) : loadPerceptual(name, { weights });
 
 /** What is wrong with the file of a part of a network's weights. */
 const wrong: [
   what: string,
-  name: PublishedNetwork,
+  name: FeatureName,
   make: (weights: string) => void,
   code: string,
   message: RegExp,
