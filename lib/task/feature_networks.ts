@@ -22,7 +22,7 @@ export type FeatureNetworkName = "efficientnet-lite0" | "inception";
 /** Options of {@linkcode loadPerceptual} and {@linkcode loadFeatureNetwork}. */
 export interface PublishedOptions {
   /** The folder that has the files of weights, under the names they are published with. @default {weightsFolder()} */
-  weights?: string;
+  weights?: string | undefined;
   /** Where the network computes. @default {"cpu"} */
   device?: Device;
 }

@@ -22,7 +22,9 @@ export function denoiseTrainee(
   const { schedule, objective: { predict, logvar: { start, learn }, latentScale, sampleSteps }, size } = config;
   const noiseSchedule = makeSchedule(schedule);
   const objective = diffusionObjective(noiseSchedule, config.objective);
-  const logvar = keep(full([schedule.steps], start, { device: deviceOf(unet) })).requiresGrad_(learn);
+  const logvar = learn || start !== 0
+    ? keep(full([schedule.steps], start, { device: deviceOf(unet) })).requiresGrad_(learn)
+    : undefined;
   const settings = { schedule, predict, size };
 
   /** Encodings → latents, drawn from them where they are distributions, scaled. */
@@ -42,7 +44,7 @@ export function denoiseTrainee(
 
   const trainee: Trainee & Disposable = {
     network: unet,
-    ...learn && { extraParameters: new Map([["logvar", logvar]]) },
+    ...logvar && learn && { extraParameters: new Map([["logvar", logvar]]) },
     state: { latentScale: latentScale === "first-batch" ? 1 : latentScale },
     begin(folder) {
       const path = firstStagePath(folder);
@@ -70,7 +72,7 @@ export function denoiseTrainee(
       throw new Error("no batch was sampled");
     },
     save: (path) => saveDiffusion(path, firstStage, unet, { ...settings, latentScale: trainee.state["latentScale"]! }),
-    [Symbol.dispose]: () => logvar.dispose(),
+    [Symbol.dispose]: () => logvar?.dispose(),
   };
 
   const modelOf = (): LatentDiffusion => ({

@@ -32,17 +32,13 @@ export function autoencoderNetworks(config: FirstStageConfig, device: Device): N
   wantDivisible(config.size, f, "the first stage's factor");
   using made = new DisposableStack();
   const judges = {
-    perceptual: perceptual && made.use(loadPerceptual(perceptual.network, { device, ...given(perceptual.weights) })),
+    perceptual: perceptual && made.use(loadPerceptual(perceptual.network, { device, weights: perceptual.weights })),
     discriminator: adversary && made.use(onDevice(device, () => new PatchDiscriminator(adversary))),
   };
   const model = made.use(onDevice(device, () => autoencoderOf(autoencoderOptions(config.model, { beta }))));
   const trainee = made.use(firstStageTrainee(model, config, judges));
   const owned = made.move();
   return { trainee, latent: latentOf(model, config.size), [Symbol.dispose]: () => owned.dispose() };
-}
-
-function given(weights?: string): { weights?: string } {
-  return weights === undefined ? {} : { weights };
 }
 
 function autoencoderOf(options: AutoencoderOptions | AutoencoderVQOptions): AutoencoderKL | AutoencoderVQ {
